@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public API of libspanheap, beside the malloc family itself: figures, the
+ * ledger, and the switch of the release mode. Every function may be called from
+ * any thread, never from a signal handler. All figures are in bytes unless a
+ * name says otherwise.
+ */
+#ifndef SPANHEAP_H
+#define SPANHEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What becomes of pages that hold no object. */
+enum spanheap_release {
+	SPANHEAP_RELEASE_HANDOVER,	/* marked idle in the page map; released when memory is short */
+	SPANHEAP_RELEASE_FREE,		/* MADV_FREE */
+	SPANHEAP_RELEASE_DONTNEED,	/* MADV_DONTNEED */
+	SPANHEAP_RELEASE_KEEP,		/* nothing */
+};
+
+#define SPANHEAP_MAX_CLASSES	80
+
+/**
+ * struct spanheap_memstats - figures with the meaning of Go's MemStats
+ * @alloc: bytes of live objects (the same as @heap_alloc)
+ * @total_alloc: bytes allocated since the start, never decreasing
+ * @sys: address space obtained from the system, metadata included
+ * @mallocs: objects allocated since the start
+ * @frees: objects freed since the start
+ * @heap_alloc: bytes of live objects, by the size of their class
+ * @heap_sys: address space of the heap, without metadata
+ * @heap_idle: spans with no object
+ * @heap_inuse: spans with at least one object
+ * @heap_released: part of @heap_idle that is given back: lazily freed, truly
+ *	freed or revoked
+ * @heap_objects: number of live objects
+ * @lazyfreed: part of @heap_released given back by MADV_FREE, perhaps resident
+ * @revocable: part of @heap_idle that is handed over to the module
+ * @revoked: bytes that the module was seen to have taken, since the start
+ * @nr_classes: entries of @by_size in use
+ * @by_size: object size, and allocations and frees of that class in objects
+ *
+ * Objects that lie in a thread's cache count as live until the cache is
+ * flushed; each figure is within the bound of the caches of the truth.
+ */
+struct spanheap_memstats {
+	uint64_t alloc;
+	uint64_t total_alloc;
+	uint64_t sys;
+	uint64_t mallocs;
+	uint64_t frees;
+	uint64_t heap_alloc;
+	uint64_t heap_sys;
+	uint64_t heap_idle;
+	uint64_t heap_inuse;
+	uint64_t heap_released;
+	uint64_t heap_objects;
+	uint64_t lazyfreed;
+	uint64_t revocable;
+	uint64_t revoked;
+	uint32_t nr_classes;
+	struct {
+		uint32_t size;
+		uint64_t mallocs;
+		uint64_t frees;
+	} by_size[SPANHEAP_MAX_CLASSES];
+};
+
+/**
+ * struct spanheap_figures - the ledger in words
+ * @rss: resident; @in_use + @idle + @lazyfree + @other
+ * @in_use: resident, of pages in use by the heap
+ * @idle: resident, of pages handed over
+ * @lazyfree: lazily freed by anyone, still resident
+ * @taken: lazily freed and no longer resident (an upper bound: also pages that
+ *	were never touched)
+ * @freed: given back by MADV_DONTNEED and gone
+ * @revoked: taken by the module and gone
+ * @swapped: on swap
+ * @other: resident, of anything else: code, files, memory outside the heap,
+ *	pages that became resident again after a release
+ */
+struct spanheap_figures {
+	uint64_t rss;
+	uint64_t in_use;
+	uint64_t idle;
+	uint64_t lazyfree;
+	uint64_t taken;
+	uint64_t freed;
+	uint64_t revoked;
+	uint64_t swapped;
+	uint64_t other;
+};
+
+/**
+ * struct spanheap_report - the ledger of a process
+ * @backend: "device" or "procfs"
+ * @exact: whether every figure is one; else those that cannot be known are 0
+ * @nr_nodes: entries of @nodes in use (0 when the backend does not know)
+ * @total: of the whole process
+ * @nodes: of each NUMA node
+ */
+struct spanheap_report {
+	const char *backend;
+	int exact;
+	unsigned int nr_nodes;
+	struct spanheap_figures total;
+	struct spanheap_figures nodes[64];
+};
+
+/**
+ * spanheap_stats() - figures of this process's heap
+ * @stats: filled in
+ * @size: sizeof(*@stats) as the caller knows it
+ *
+ * Return: 0, or -1 with errno EINVAL when @size is no size this library knows.
+ */
+int spanheap_stats(struct spanheap_memstats *stats, size_t size);
+
+/**
+ * spanheap_ledger() - where the memory of a process is
+ * @pid: a process, or 0 for the caller
+ * @report: filled in
+ * @size: sizeof(*@report) as the caller knows it
+ *
+ * Walks page tables: costs time in proportion to resident memory.
+ * Return: 0, or -1 with errno: ESRCH no such process, EPERM it may not be
+ * looked at, EINVAL bad @size.
+ */
+int spanheap_ledger(pid_t pid, struct spanheap_report *report, size_t size);
+
+/**
+ * spanheap_release_all() - give every idle page back to the system now
+ *
+ * Return: bytes given back by this call.
+ */
+size_t spanheap_release_all(void);
+
+/**
+ * spanheap_set_release() - switch the release mode of this process
+ * @mode: the new mode; pages already given back stay so
+ *
+ * Return: 0, or -1 with errno EINVAL.
+ */
+int spanheap_set_release(enum spanheap_release mode);
+
+/** spanheap_get_release() - the release mode in force */
+enum spanheap_release spanheap_get_release(void);
+
+/**
+ * spanheap_backend() - "device" when idle pages are handed to spanheap.ko,
+ * else "procfs"
+ */
+const char *spanheap_backend(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SPANHEAP_H */

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The ABI of /dev/spanheap, alone: what a process and spanheap.ko say to each
+ * other. Usable from C and C++ with no other header of the project.
+ *
+ * Conventions: every argument struct starts with its own @size in bytes; it
+ * only ever grows at its end. A shorter struct is taken as zero-filled, a
+ * longer one is accepted when the rest is zero (-E2BIG otherwise). The size
+ * that the command number carries is not looked at. Unknown flags and non-zero
+ * padding are -EINVAL, unknown commands -ENOTTY. Pointers travel as __u64.
+ * There are no version numbers, only feature bits.
+ */
+#ifndef _UAPI_LINUX_SPANHEAP_H
+#define _UAPI_LINUX_SPANHEAP_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define SPANHEAP_DEVICE		"/dev/spanheap"
+#define SPANHEAP_IOC_MAGIC	0xBA
+
+/*
+ * Intent: what the allocator says of a base page. The low three bits of a byte
+ * of the page map; the rest is the epoch of the hand-over. REVOKING and REVOKED
+ * are written by the module alone. Code 7 never stands in a page map: it is the
+ * row of the ledger for memory that lies in no region.
+ */
+#define SPANHEAP_UNUSED		0	/* never given to anyone */
+#define SPANHEAP_IN_USE		1
+#define SPANHEAP_IDLE		2	/* handed over: the module may take it */
+#define SPANHEAP_LAZY		3	/* released by MADV_FREE */
+#define SPANHEAP_RELEASED	4	/* released by MADV_DONTNEED */
+#define SPANHEAP_REVOKING	5	/* the module is at it */
+#define SPANHEAP_REVOKED	6	/* the module took it: reads as zeros */
+#define SPANHEAP_OUTSIDE	7
+#define SPANHEAP_NR_INTENTS	8
+
+#define SPANHEAP_INTENT_MASK	0x07
+#define SPANHEAP_EPOCH_SHIFT	3
+
+/* Residency: what the page tables say of a base page. */
+#define SPANHEAP_NONE		0	/* nothing there */
+#define SPANHEAP_RESIDENT	1	/* anonymous page, in use for the kernel */
+#define SPANHEAP_LAZYFREE	2	/* anonymous page, MADV_FREE and clean */
+#define SPANHEAP_SWAPPED	3
+#define SPANHEAP_ZERO		4	/* the zero page: not in RSS */
+#define SPANHEAP_MIGRATING	5	/* on its way between two places: in RSS */
+#define SPANHEAP_FILE		6	/* page cache */
+#define SPANHEAP_SHMEM		7	/* shared or tmpfs memory */
+#define SPANHEAP_NR_RESIDENCIES	8
+
+/*
+ * One byte of a per-page state vector: the intent in bits 0-2, the residency
+ * in bits 3-5, and this flag when the page is part of a huge mapping.
+ */
+#define SPANHEAP_VEC_RESIDENCY_SHIFT	3
+#define SPANHEAP_VEC_HUGE		0x40
+
+/* Feature bits of struct spanheap_features. */
+#define SPANHEAP_FEATURE_LEDGER		(1ULL << 0)
+#define SPANHEAP_FEATURE_REVOKE		(1ULL << 1)
+
+/**
+ * struct spanheap_features - what this module can do
+ * @size: in: sizeof(*this)
+ * @features: out: SPANHEAP_FEATURE_* bits
+ * @granule: out: smallest granule of a page map, in bytes (the page size)
+ * @max_region: out: largest region, in bytes
+ * @max_heap: out: largest sum of the regions of one heap, in bytes
+ * @nr_nodes: out: NUMA nodes that a per-node ledger has room for
+ * @pad: zero
+ */
+struct spanheap_features {
+	__u64 size;
+	__u64 features;
+	__u64 granule;
+	__u64 max_region;
+	__u64 max_heap;
+	__u32 nr_nodes;
+	__u32 pad;
+};
+
+/**
+ * struct spanheap_register - make this open file the heap of the caller's mm
+ * @size: in: sizeof(*this)
+ * @flags: in: zero
+ * @granule: in: wanted granule in bytes, or 0 for the page size; out: in force
+ * @heap_id: out: number of the heap, never used again while the module is loaded
+ * @header_offset: out: offset at which to mmap the header page
+ * @header_length: out: and its length in bytes
+ */
+struct spanheap_register {
+	__u64 size;
+	__u64 flags;
+	__u64 granule;
+	__u64 heap_id;
+	__u64 header_offset;
+	__u64 header_length;
+};
+
+/**
+ * struct spanheap_region - a contiguous range of the heap's memory
+ * @size: in: sizeof(*this)
+ * @flags: in: zero
+ * @addr: in: address of the region, a multiple of the granule
+ * @length: in: in bytes, a multiple of the granule
+ * @mem_offset: out: mmap offset of the memory: address @addr + x is mapped with
+ *	MAP_PRIVATE | MAP_FIXED at @mem_offset + x, in as many pieces as wanted
+ * @map_offset: out: mmap offset of the page map (MAP_SHARED)
+ * @map_length: out: its length in bytes, a multiple of the page size; the byte
+ *	of address @addr + x is at x / granule
+ *
+ * Removing names a region by the same @addr and @length; the rest is zero.
+ */
+struct spanheap_region {
+	__u64 size;
+	__u64 flags;
+	__u64 addr;
+	__u64 length;
+	__u64 mem_offset;
+	__u64 map_offset;
+	__u64 map_length;
+};
+
+/* What a ledger is asked about. */
+#define SPANHEAP_SCOPE_RANGE	0	/* @addr, @length in the owner's space */
+#define SPANHEAP_SCOPE_REGION	1	/* the region that starts at @addr */
+#define SPANHEAP_SCOPE_HEAP	2	/* all regions of this heap */
+#define SPANHEAP_SCOPE_MM	3	/* the owner's whole address space */
+#define SPANHEAP_SCOPE_PID	4	/* the whole address space of process @pid */
+
+/**
+ * struct spanheap_matrix - intent x residency
+ * @bytes: [SPANHEAP_UNUSED...][SPANHEAP_NONE...] in bytes
+ */
+struct spanheap_matrix {
+	__u64 bytes[SPANHEAP_NR_INTENTS][SPANHEAP_NR_RESIDENCIES];
+};
+
+/**
+ * struct spanheap_ledger - what memory is, in bytes
+ * @size: in: sizeof(*this)
+ * @scope: in: SPANHEAP_SCOPE_*
+ * @pid: in: process, as the caller's PID namespace numbers it (SCOPE_PID), else 0
+ * @flags: in: zero
+ * @addr: in: start of the range or region, else 0
+ * @length: in: length of the range in bytes, else 0
+ * @vec: in: user address of a vector of one byte a base page, or 0
+ *	(SCOPE_RANGE and SCOPE_REGION)
+ * @vec_len: in: room in @vec in bytes; -ENOSPC when it is less than the range
+ *	has pages
+ * @nodes: in: user address of an array of struct spanheap_matrix, or 0: that
+ *	part of @total that is a page on that node
+ * @nr_nodes: in: room in @nodes; out: nodes filled in; -ENOSPC when too few
+ * @pad: zero
+ * @total: out: the matrix. The rows of a heap sum up to the size of its regions;
+ *	SPANHEAP_OUTSIDE counts mapped memory in no region
+ * @rss: out: the kernel's counters, summed exactly: file + anonymous + shmem
+ *	(SCOPE_MM and SCOPE_PID, else 0)
+ * @swap: out: likewise, swapped anonymous memory
+ * @batched: out: part of LAZYFREE that smaps does not call LazyFree yet, since
+ *	the folio waits in a per-CPU batch
+ * @hugetlb: out: hugetlbfs memory, which is in no column and not in RSS
+ * @huge: out: part of the resident columns mapped by huge entries
+ * @skipped: out: bytes that could not be looked at, since their page table kept
+ *	changing; in no column
+ * @bad_intent: out: bytes whose map byte holds a reserved code; counted IN_USE
+ * @start_ns: out: CLOCK_MONOTONIC when the walk began
+ * @end_ns: out: and when it ended: the ledger of a running process is not one
+ *	instant
+ */
+struct spanheap_ledger {
+	__u64 size;
+	__u32 scope;
+	__s32 pid;
+	__u64 flags;
+	__u64 addr;
+	__u64 length;
+	__u64 vec;
+	__u64 vec_len;
+	__u64 nodes;
+	__u32 nr_nodes;
+	__u32 pad;
+	struct spanheap_matrix total;
+	__u64 rss;
+	__u64 swap;
+	__u64 batched;
+	__u64 hugetlb;
+	__u64 huge;
+	__u64 skipped;
+	__u64 bad_intent;
+	__u64 start_ns;
+	__u64 end_ns;
+};
+
+/**
+ * struct spanheap_header - the header page of a heap, read with no system call
+ * @seq: written by the module; odd while it writes. A reader takes it, reads,
+ *	and starts again when it was odd or has changed
+ * @pad: zero
+ * @features: SPANHEAP_FEATURE_* bits
+ * @heap_id: as in struct spanheap_register
+ * @granule: likewise
+ * @reserved: zero; room for the hint
+ * @owner_totals: written by the owner, never read by the module: bytes per
+ *	intent as the owner believes them, for observers to compare
+ */
+struct spanheap_header {
+	__u32 seq;
+	__u32 pad;
+	__u64 features;
+	__u64 heap_id;
+	__u64 granule;
+	__u64 reserved[252];
+	__u64 owner_totals[SPANHEAP_NR_INTENTS];
+};
+
+#define SPANHEAP_IOC_FEATURES	_IOWR(SPANHEAP_IOC_MAGIC, 0x00, struct spanheap_features)
+#define SPANHEAP_IOC_REGISTER	_IOWR(SPANHEAP_IOC_MAGIC, 0x01, struct spanheap_register)
+#define SPANHEAP_IOC_ADD	_IOWR(SPANHEAP_IOC_MAGIC, 0x02, struct spanheap_region)
+#define SPANHEAP_IOC_REMOVE	_IOW(SPANHEAP_IOC_MAGIC, 0x03, struct spanheap_region)
+#define SPANHEAP_IOC_LEDGER	_IOWR(SPANHEAP_IOC_MAGIC, 0x04, struct spanheap_ledger)
+
+#endif /* _UAPI_LINUX_SPANHEAP_H */
