@@ -24,6 +24,7 @@ struct spanheap_report;
  * @map: page map, one byte a base page; shared with the module or private
  * @mem_offset: device offset of @base; meaningful when @registered
  * @registered: whether the module knows this range
+ * @committed: high-water mark of commit, in bytes; kept by the backend
  */
 struct reserve {
 	char *base;
@@ -31,6 +32,7 @@ struct reserve {
 	intent_byte *map;
 	uint64_t mem_offset;
 	bool registered;
+	_Atomic size_t committed;
 };
 
 /**
@@ -42,6 +44,8 @@ struct reserve {
  * @headroom: bytes that may still be allocated before memory is short: the
  *	tightest of the machine and of each memory cgroup above the process
  * @ledger: fill in a report, see spanheap_ledger(); 0 or -errno
+ * @features: SPANHEAP_FEATURE_* bits of the module in force; 0 without one
+ * @publish: show the running totals to observers of the heap
  */
 struct backend {
 	const char *name;
@@ -49,6 +53,8 @@ struct backend {
 	int (*commit)(struct reserve *r, size_t offset, size_t length);
 	uint64_t (*headroom)(void);
 	int (*ledger)(pid_t pid, struct spanheap_report *report);
+	uint64_t (*features)(void);
+	void (*publish)(void);
 };
 
 extern const struct backend procfs_backend;
@@ -77,8 +83,8 @@ void backend_open(void);
  * @nr: their number
  *
  * The maps of registered reserves are not in the child (VM_DONTCOPY): private
- * ones, all IN_USE, take their places at the same addresses. The child opens a
- * heap of its own when it first needs one.
+ * ones, all IN_USE, take their places at the same addresses, and intent_totals
+ * are counted anew. The child opens a heap of its own when it first needs one.
  */
 void backend_fork_child(struct reserve *const *reserves, size_t nr);
 

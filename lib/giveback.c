@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The hands of the scavenger. run_lock is held while a run is out of the page
+ * heap, also over the madvise of it (at most 4 MiB): only other givers-back and
+ * fork() ever wait for it. Order: run_lock, then heap_lock inside heap_run_*.
+ * Never allocates.
+ */
+#include <pthread.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <spanheap.h>
+#include "giveback.h"
+#include "heap.h"
+#include "policy/release.h"
+
+/* Base pages in a huge page; reserves start at a multiple of it. */
+#define HUGE_PAGES	((size_t)512)
+
+#define BIT(intent)	(1u << (intent))
+
+static pthread_mutex_t run_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/**
+ * struct order - what to do with the free pages of a reserve
+ * @action: GIVE_NOTHING skips them
+ * @intents: mask of the intents that it is for
+ * @whole: only whole huge pages
+ */
+struct order {
+	enum give_back action;
+	unsigned int intents;
+	bool whole;
+};
+
+/**
+ * struct sweep - one walk over the heap
+ * @order: for reserves that the module does not know, and for those it knows
+ * @age_ns: only what has been free for that long
+ * @limit: stop when that many pages are given back
+ * @done: pages given back
+ * @tried: pages that were to be
+ * @left: pages left alone since they are no whole huge page
+ */
+struct sweep {
+	struct order order[2];
+	uint64_t age_ns;
+	size_t limit;
+	size_t done;
+	size_t tried;
+	size_t left;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
+}
+
+static bool wanted(const struct reserve *r, size_t page, unsigned int intents)
+{
+	return BIT(r->map[page] & SPANHEAP_INTENT_MASK) & intents;
+}
+
+/* The owner takes pages before its madvise: see intent.h. */
+static size_t release_piece(struct reserve *r, size_t first, size_t nr,
+			    enum give_back action)
+{
+	int advice = action == GIVE_LAZY ? MADV_FREE : MADV_DONTNEED;
+	unsigned int to = action == GIVE_LAZY ? SPANHEAP_LAZY : SPANHEAP_RELEASED;
+	bool zeroed;
+
+	if (intent_take(r->map, first, nr, &zeroed))
+		return 0;
+	if (madvise(r->base + (first << BASE_PAGE_SHIFT), nr << BASE_PAGE_SHIFT, advice))
+		return 0;
+	return intent_release(r->map, first, nr, to);
+}
+
+/* [first, end) all of intents that the order is for */
+static void give_piece(struct sweep *s, const struct order *o, struct reserve *r,
+		       size_t first, size_t end)
+{
+	size_t nr = end - first;
+
+	if (o->whole) {
+		size_t up = (first + HUGE_PAGES - 1) & ~(HUGE_PAGES - 1);
+		size_t down = end & ~(HUGE_PAGES - 1);
+
+		first = up;
+		s->left += up < down ? nr - (down - up) : nr;
+		nr = up < down ? down - up : 0;
+	}
+	if (nr > s->limit - s->done) {
+		nr = s->limit - s->done;
+		if (o->whole)
+			nr = (nr + HUGE_PAGES - 1) & ~(HUGE_PAGES - 1);
+	}
+	if (!nr)
+		return;
+	s->tried += nr;
+	if (o->action == GIVE_IDLE)
+		s->done += intent_hand_over(r->map, first, nr, policy_epoch(now_ns()));
+	else
+		s->done += release_piece(r, first, nr, o->action);
+}
+
+static void give_run(struct sweep *s, const struct heap_run *run)
+{
+	struct reserve *r = run->reserve;
+	const struct order *o = &s->order[r->registered];
+	size_t end = run->first + run->nr;
+	size_t first = run->first;
+
+	if (o->action == GIVE_NOTHING)
+		return;
+	while (s->done < s->limit) {
+		size_t to;
+
+		while (first < end && !wanted(r, first, o->intents))
+			first++;
+		for (to = first; to < end && wanted(r, to, o->intents); to++)
+			;
+		if (first == to)
+			return;
+		give_piece(s, o, r, first, to);
+		first = to;
+	}
+}
+
+static void sweep_heap(struct sweep *s)
+{
+	unsigned int intents = s->order[0].intents | s->order[1].intents;
+	struct heap_run run;
+	uint64_t cursor = 0;
+	bool found = true;
+
+	while (found && s->done < s->limit) {
+		pthread_mutex_lock(&run_lock);
+		found = heap_run_take(&run, intents, s->age_ns, &cursor);
+		if (found) {
+			give_run(s, &run);
+			heap_run_put(&run);
+		}
+		pthread_mutex_unlock(&run_lock);
+	}
+}
+
+static struct order order_for(enum give_back action, bool whole)
+{
+	switch (action) {
+	case GIVE_IDLE:
+		/* Splits no huge page, so it need not wait for whole ones. */
+		return (struct order){ action, BIT(SPANHEAP_IN_USE), false };
+	case GIVE_LAZY:
+	case GIVE_RELEASED:
+		return (struct order){ action, BIT(SPANHEAP_IN_USE) |
+					       BIT(SPANHEAP_IDLE), whole };
+	default:
+		return (struct order){ GIVE_NOTHING, 0, false };
+	}
+}
+
+bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
+{
+	enum give_back unknown = policy_action(mode, false, device);
+	enum give_back known = policy_action(mode, true, device);
+	struct sweep first = {
+		.order = { order_for(unknown, huge), order_for(known, huge) },
+		.age_ns = delay_ns,
+		.limit = SIZE_MAX,
+	};
+	struct sweep rest = {
+		.order = { order_for(unknown, false), order_for(known, false) },
+		.age_ns = delay_ns * SPLIT_AGE_FACTOR,
+		.limit = SIZE_MAX,
+	};
+
+	if (unknown == GIVE_NOTHING && known == GIVE_NOTHING)
+		return false;
+	sweep_heap(&first);
+	if (!first.left)
+		return false;
+	sweep_heap(&rest);
+	return first.left > rest.tried;
+}
+
+size_t giveback_idle(size_t bytes)
+{
+	struct order order = { GIVE_RELEASED, BIT(SPANHEAP_IDLE), false };
+	size_t limit = (bytes + BASE_PAGE_SIZE - 1) >> BASE_PAGE_SHIFT;
+	size_t done = 0;
+	uint64_t age;
+
+	for (unsigned int step = 0; done < limit && policy_age(step, &age); step++) {
+		for (int whole = 1; whole >= 0 && done < limit; whole--) {
+			struct sweep s = { .age_ns = age, .limit = limit - done };
+
+			order.whole = whole;
+			s.order[0] = order;
+			s.order[1] = order;
+			sweep_heap(&s);
+			done += s.done;
+		}
+	}
+	return done << BASE_PAGE_SHIFT;
+}
+
+size_t giveback_all(void)
+{
+	struct order order = {
+		GIVE_RELEASED,
+		BIT(SPANHEAP_IN_USE) | BIT(SPANHEAP_IDLE) | BIT(SPANHEAP_LAZY),
+		false,
+	};
+	struct sweep s = { .order = { order, order }, .limit = SIZE_MAX };
+
+	sweep_heap(&s);
+	return s.done << BASE_PAGE_SHIFT;
+}
+
+void giveback_fork_prepare(void)
+{
+	pthread_mutex_lock(&run_lock);
+}
+
+void giveback_fork_parent(void)
+{
+	pthread_mutex_unlock(&run_lock);
+}
+
+void giveback_fork_child(void)
+{
+	pthread_mutex_init(&run_lock, NULL);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving free pages back: takes runs out of the page heap one at a time, changes
+ * their intent, calls madvise, puts them back. Called by the scavenger and by
+ * spanheap_release_all().
+ */
+#ifndef SPANHEAP_LIB_GIVEBACK_H
+#define SPANHEAP_LIB_GIVEBACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * giveback_pass() - by the release mode in force, everything of that age
+ * @mode: enum spanheap_release
+ * @device: whether the module is there
+ * @huge: whether the kernel makes huge pages unasked: then parts of one wait
+ * @delay_ns: the age
+ *
+ * Return: whether parts of huge pages were left for later.
+ */
+bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns);
+
+/**
+ * giveback_idle() - release pages that are handed over, oldest first
+ * @bytes: how many; no more than the rest of one madvise goes beyond it
+ *
+ * Return: bytes released.
+ */
+size_t giveback_idle(size_t bytes);
+
+/** giveback_all() - release every free page; bytes released */
+size_t giveback_all(void);
+
+/*
+ * Round fork(): while the lock is held no run is out of the page heap, so that
+ * none is lost to the child.
+ */
+void giveback_fork_prepare(void);
+void giveback_fork_parent(void);
+void giveback_fork_child(void);
+
+#endif /* SPANHEAP_LIB_GIVEBACK_H */

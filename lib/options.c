@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The SPANHEAP_* environment, as a table. Called through options() by every
+ * part of the library; no locks but pthread_once, no allocation, no getenv()
+ * (which another thread's setenv() could upset, and which is not there early).
+ *
+ * A new option is a field of struct options and a line of the table.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <spanheap.h>
+#include "message.h"
+#include "options.h"
+
+#define PREFIX		"SPANHEAP_"
+
+/*
+ * Long enough that a program's next burst finds its pages warm (bursts of a
+ * server are seconds apart), short against the minutes over which people look
+ * at memory graphs.
+ */
+#define DELAY_MS_DEFAULT	1000
+#define DELAY_MS_MAX		(24 * 3600 * 1000u)
+
+static const char *const release_names[] = {
+	[SPANHEAP_RELEASE_HANDOVER] = "handover",
+	[SPANHEAP_RELEASE_FREE] = "free",
+	[SPANHEAP_RELEASE_DONTNEED] = "dontneed",
+	[SPANHEAP_RELEASE_KEEP] = "keep",
+	NULL
+};
+
+static const char *const backend_names[] = {
+	[OPTION_BACKEND_AUTO] = "auto",
+	[OPTION_BACKEND_PROCFS] = "procfs",
+	[OPTION_BACKEND_DEVICE] = "device",
+	NULL
+};
+
+/* One option: a word out of @words, or a number up to @max. */
+static const struct option {
+	const char *name;
+	size_t offset;
+	const char *const *words;
+	uint32_t max;
+	const char *expected;
+} table[] = {
+	{ "RELEASE", offsetof(struct options, release), release_names, 0,
+	  "handover, free, dontneed or keep" },
+	{ "DELAY_MS", offsetof(struct options, delay_ms), NULL, DELAY_MS_MAX,
+	  "a number of milliseconds, 0 to 86400000" },
+	{ "BACKEND", offsetof(struct options, backend), backend_names, 0,
+	  "auto, procfs or device" },
+	{ "VERBOSE", offsetof(struct options, verbose), NULL, 1, "0 or 1" },
+};
+
+static const struct options defaults = {
+	.release = OPTION_RELEASE_UNSET,
+	.delay_ms = DELAY_MS_DEFAULT,
+	.backend = OPTION_BACKEND_AUTO,
+};
+
+static struct options current;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static bool parse_word(const char *value, const char *const *words, uint32_t *out)
+{
+	for (uint32_t i = 0; words[i]; i++) {
+		if (!strcmp(value, words[i])) {
+			*out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_number(const char *value, uint32_t max, uint32_t *out)
+{
+	uint64_t n = 0;
+
+	if (!*value)
+		return false;
+	for (; *value; value++) {
+		if (*value < '0' || *value > '9')
+			return false;
+		n = n * 10 + (uint64_t)(*value - '0');
+		if (n > max)
+			return false;
+	}
+	*out = (uint32_t)n;
+	return true;
+}
+
+static bool parse_one(const struct option *o, const char *value, struct options *opts)
+{
+	uint32_t *out = (uint32_t *)((char *)opts + o->offset);
+
+	if (o->words ? parse_word(value, o->words, out) :
+		       parse_number(value, o->max, out))
+		return true;
+	message(PREFIX, o->name, "=", value, " is ignored: expected ",
+		o->expected, NULL);
+	return false;
+}
+
+unsigned int options_parse(char *const *env, struct options *opts)
+{
+	unsigned int bad = 0;
+
+	for (; *env; env++) {
+		const char *name = *env + strlen(PREFIX);
+
+		if (strncmp(*env, PREFIX, strlen(PREFIX)))
+			continue;
+		for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+			size_t len = strlen(table[i].name);
+
+			if (!strncmp(name, table[i].name, len) && name[len] == '=')
+				bad += !parse_one(&table[i], name + len + 1, opts);
+		}
+	}
+	return bad;
+}
+
+static void read_environment(void)
+{
+	current = defaults;
+	if (!getauxval(AT_SECURE))
+		options_parse(environ, &current);
+}
+
+const struct options *options(void)
+{
+	/* The loader allocates before libc has taken over its environment. */
+	if (!environ)
+		return &defaults;
+	pthread_once(&once, read_environment);
+	return &current;
+}
+
+const char *option_release_name(unsigned int mode)
+{
+	return mode <= SPANHEAP_RELEASE_KEEP ? release_names[mode] : NULL;
+}

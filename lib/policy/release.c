@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Decisions about free pages. Pure; see release.h for the constants.
+ */
+#include <spanheap.h>
+
+#include "../options.h"
+#include "release.h"
+
+/*
+ * Each step is 8 times younger than the one before: enough of an order to spare
+ * what was freed a moment ago, few enough passes over the heap.
+ */
+static const uint64_t ages[] = { 64000 * MS, 8000 * MS, 1000 * MS, 0 };
+
+/* 32 stamps of 8 s: ages are told apart up to four minutes. */
+#define EPOCH_NS	(8000 * MS)
+
+unsigned int policy_mode(unsigned int chosen, bool device)
+{
+	if (chosen != OPTION_RELEASE_UNSET)
+		return chosen;
+	return device ? SPANHEAP_RELEASE_HANDOVER : SPANHEAP_RELEASE_DONTNEED;
+}
+
+enum give_back policy_action(unsigned int mode, bool registered, bool device)
+{
+	switch (mode) {
+	case SPANHEAP_RELEASE_HANDOVER:
+		return registered || !device ? GIVE_IDLE : GIVE_RELEASED;
+	case SPANHEAP_RELEASE_FREE:
+		return GIVE_LAZY;
+	case SPANHEAP_RELEASE_DONTNEED:
+		return GIVE_RELEASED;
+	default:
+		return GIVE_NOTHING;
+	}
+}
+
+uint64_t policy_shortage(uint64_t headroom, uint64_t idle)
+{
+	uint64_t wanted;
+
+	if (headroom >= SHORT_BELOW)
+		return 0;
+	wanted = SHORT_UNTIL - headroom;
+	return wanted < idle ? wanted : idle;
+}
+
+uint64_t policy_look_period(uint64_t headroom)
+{
+	uint64_t distance = headroom > SHORT_BELOW ? headroom - SHORT_BELOW : 0;
+
+	/* Compared in whole MiB, so that no headroom overflows. */
+	if (distance / MIB >= CONSUMPTION / MIB * LOOK_PERIOD_MAX / (1000 * MS))
+		return LOOK_PERIOD_MAX;
+	distance = distance * 1000 / CONSUMPTION * MS;
+	return distance > LOOK_PERIOD_MIN ? distance : LOOK_PERIOD_MIN;
+}
+
+bool policy_age(unsigned int step, uint64_t *age_ns)
+{
+	if (step >= sizeof(ages) / sizeof(ages[0]))
+		return false;
+	*age_ns = ages[step];
+	return true;
+}
+
+unsigned int policy_epoch(uint64_t now_ns)
+{
+	return (unsigned int)(now_ns / EPOCH_NS);
+}

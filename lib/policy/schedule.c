@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scavenger's timetable.
+ *
+ * Passes. A free sets a mark and no time. The pass that finds the mark is
+ * followed by another one a delay later, since what it saw freed last may have
+ * been too young; a pass that finds no mark has seen everything old enough, and
+ * none follows until the next free. So each free is handled between one and two
+ * delays after it, and an idle program wakes nobody.
+ *
+ * Looks at headroom. Only while there are idle bytes that the module does not
+ * take by itself, at a period that follows from the distance to the limit.
+ */
+#include "release.h"
+#include "schedule.h"
+
+/*
+ * Shortest time between two passes, whatever the delay: a pass over a large
+ * heap takes its lock thousands of times.
+ */
+#define PASS_PERIOD_MIN	(10 * MS)
+
+static void pass_if_due(struct schedule *s, const struct schedule_ops *ops,
+			void *ctx, uint64_t delay_ns)
+{
+	uint64_t period = delay_ns > PASS_PERIOD_MIN ? delay_ns : PASS_PERIOD_MIN;
+	bool again;
+
+	if (s->next_pass == NEVER) {
+		if (ops->poked(ctx))
+			s->next_pass = ops->now(ctx) + period;
+		return;
+	}
+	if (ops->now(ctx) < s->next_pass)
+		return;
+	/* The mark first: what comes free during the pass is the next one's. */
+	again = ops->poked(ctx);
+	if (ops->pass(ctx, delay_ns))
+		again = true;
+	s->next_pass = again ? ops->now(ctx) + period : NEVER;
+}
+
+static void look_if_due(struct schedule *s, const struct schedule_ops *ops, void *ctx)
+{
+	uint64_t idle = ops->idle(ctx);
+	uint64_t headroom, wanted;
+
+	if (!idle) {
+		s->next_look = NEVER;
+		return;
+	}
+	if (s->next_look != NEVER && ops->now(ctx) < s->next_look)
+		return;
+	headroom = ops->headroom(ctx);
+	wanted = policy_shortage(headroom, idle);
+	if (wanted)
+		ops->release(ctx, wanted);
+	s->next_look = ops->now(ctx) + policy_look_period(headroom);
+}
+
+uint64_t schedule_step(struct schedule *s, const struct schedule_ops *ops,
+		       void *ctx, uint64_t delay_ns)
+{
+	pass_if_due(s, ops, ctx, delay_ns);
+	look_if_due(s, ops, ctx);
+	return s->next_pass < s->next_look ? s->next_pass : s->next_look;
+}

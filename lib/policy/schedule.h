@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When the scavenger works and for how long it sleeps. Clock, heap and headroom
+ * are injected, so that tests run it on virtual time.
+ */
+#ifndef SPANHEAP_LIB_POLICY_SCHEDULE_H
+#define SPANHEAP_LIB_POLICY_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NEVER	UINT64_MAX
+
+/**
+ * struct schedule_ops - the world that a schedule acts upon
+ * @now: CLOCK_MONOTONIC in ns
+ * @poked: whether spans have come free since the last call (takes the mark)
+ * @pass: give back what is at least @delay_ns old, by the mode in force;
+ *	true when something was left for a later pass though it was that old
+ * @idle: bytes handed over that this process must release itself when memory
+ *	is short; 0 when the module takes them
+ * @headroom: as in struct backend
+ * @release: release that many idle bytes, oldest first
+ */
+struct schedule_ops {
+	uint64_t (*now)(void *ctx);
+	bool (*poked)(void *ctx);
+	bool (*pass)(void *ctx, uint64_t delay_ns);
+	uint64_t (*idle)(void *ctx);
+	uint64_t (*headroom)(void *ctx);
+	void (*release)(void *ctx, uint64_t bytes);
+};
+
+/**
+ * struct schedule - what is due
+ * @next_pass: time of the next pass, or NEVER: all that was freed is handled
+ * @next_look: time of the next look at headroom, or NEVER: nothing is idle
+ */
+struct schedule {
+	uint64_t next_pass;
+	uint64_t next_look;
+};
+
+#define SCHEDULE_INIT	{ .next_pass = NEVER, .next_look = NEVER }
+
+/**
+ * schedule_step() - do what is due
+ * @delay_ns: how long pages lie free before they are given back
+ *
+ * Return: when to be called again, or NEVER. To be called earlier when spans
+ * come free while @s->next_pass is NEVER.
+ */
+uint64_t schedule_step(struct schedule *s, const struct schedule_ops *ops,
+		       void *ctx, uint64_t delay_ns);
+
+#endif /* SPANHEAP_LIB_POLICY_SCHEDULE_H */
