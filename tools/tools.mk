@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+#
+# The spanheap command: one file a subcommand. It runs on the library itself.
+
+TOOLS_OBJS := $(patsubst tools/%.c,build/tools/%.o,$(wildcard tools/*.c))
+
+ALL += build/spanheap
+
+build/spanheap: $(TOOLS_OBJS) build/libspanheap.a
+	$(CC) $(LDFLAGS) -o $@ $(TOOLS_OBJS) build/libspanheap.a
+
+build/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(CFLAGS) -D_GNU_SOURCE -c -o $@ $<
+
+-include $(TOOLS_OBJS:.o=.d)
