@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Release policies and the scavenger's timetable, on virtual time: a heap of
+ * numbers and a clock that only the test moves.
+ */
+#include <string.h>
+#include "kselftest_harness.h"
+#include <spanheap.h>
+#include "../../lib/options.h"
+#include "../../lib/policy/release.h"
+#include "../../lib/policy/schedule.h"
+
+#define DELAY	(1000 * MS)
+#define SECOND	(1000 * MS)
+#define GIB	(1024 * MIB)
+
+/**
+ * struct world - a heap in which one span was freed at each of some times
+ * @given: when each was given back, 0: not yet
+ * @shrink: bytes of headroom that go per second
+ */
+struct world {
+	uint64_t now;
+	uint64_t freed[64];
+	uint64_t given[64];
+	int nr;
+	bool poked;
+	int part_left;
+	uint64_t idle;
+	uint64_t headroom;
+	uint64_t shrink;
+	uint64_t released;
+	int passes;
+	int looks;
+	int steps;
+};
+
+static uint64_t w_now(void *ctx)
+{
+	return ((struct world *)ctx)->now;
+}
+
+static bool w_poked(void *ctx)
+{
+	struct world *w = ctx;
+	bool was = w->poked;
+
+	w->poked = false;
+	return was;
+}
+
+static bool w_pass(void *ctx, uint64_t delay)
+{
+	struct world *w = ctx;
+
+	w->passes++;
+	for (int i = 0; i < w->nr; i++) {
+		if (!w->given[i] && w->freed[i] + delay <= w->now)
+			w->given[i] = w->now;
+	}
+	return w->part_left && w->part_left--;
+}
+
+static uint64_t w_idle(void *ctx)
+{
+	return ((struct world *)ctx)->idle;
+}
+
+static uint64_t w_headroom(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->looks++;
+	return w->headroom;
+}
+
+static void w_release(void *ctx, uint64_t bytes)
+{
+	struct world *w = ctx;
+
+	w->idle -= bytes;
+	w->headroom += bytes;
+	w->released += bytes;
+}
+
+static const struct schedule_ops ops = {
+	.now = w_now, .poked = w_poked, .pass = w_pass, .idle = w_idle,
+	.headroom = w_headroom, .release = w_release,
+};
+
+static void span_free(struct world *w)
+{
+	w->freed[w->nr++] = w->now;
+	w->poked = true;
+}
+
+static void advance(struct world *w, uint64_t to)
+{
+	uint64_t gone = (to - w->now) / MS * w->shrink / 1000;
+
+	w->headroom -= gone < w->headroom ? gone : w->headroom;
+	w->now = to;
+}
+
+/* Sleep and step until @end, as the thread would; true: it sleeps for good. */
+static bool run_until(struct schedule *s, struct world *w, uint64_t end)
+{
+	for (;;) {
+		uint64_t until = schedule_step(s, &ops, w, DELAY);
+
+		w->steps++;
+		if (until == NEVER) {
+			advance(w, end);
+			return true;
+		}
+		if (until > end) {
+			advance(w, end);
+			return false;
+		}
+		advance(w, until > w->now ? until : w->now);
+	}
+}
+
+TEST(a_free_is_handled_between_one_delay_and_two)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = 100 * SECOND, .headroom = GIB };
+
+	span_free(&w);
+	schedule_step(&s, &ops, &w, DELAY);
+	/* One more while a pass is pending. */
+	advance(&w, w.now + DELAY / 2);
+	span_free(&w);
+	EXPECT_TRUE(run_until(&s, &w, w.now + 100 * SECOND));
+	for (int i = 0; i < w.nr; i++) {
+		EXPECT_GE(w.given[i], w.freed[i] + DELAY);
+		EXPECT_LE(w.given[i], w.freed[i] + 2 * DELAY);
+	}
+}
+
+TEST(an_idle_program_wakes_nobody)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = SECOND, .headroom = GIB };
+	int steps;
+
+	span_free(&w);
+	EXPECT_TRUE(run_until(&s, &w, 60 * SECOND));
+	steps = w.steps;
+	EXPECT_LE(steps, 4);
+	/* Hours later: still the same sleep. */
+	EXPECT_TRUE(run_until(&s, &w, 10000 * SECOND));
+	EXPECT_EQ(w.steps, steps + 1);
+	EXPECT_EQ(w.looks, 0);
+}
+
+TEST(a_busy_program_gets_a_pass_a_delay)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = SECOND, .headroom = GIB };
+
+	for (int i = 0; i < 60; i++) {
+		span_free(&w);
+		run_until(&s, &w, w.now + SECOND / 4);
+	}
+	EXPECT_LE(w.passes, 15);
+	EXPECT_GE(w.passes, 13);
+	EXPECT_TRUE(run_until(&s, &w, w.now + 10 * SECOND));
+	for (int i = 0; i < w.nr; i++)
+		EXPECT_LE(w.given[i], w.freed[i] + 2 * DELAY);
+}
+
+TEST(parts_of_huge_pages_are_come_back_to)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = SECOND, .headroom = GIB, .part_left = 5 };
+
+	span_free(&w);
+	EXPECT_TRUE(run_until(&s, &w, w.now + 60 * SECOND));
+	EXPECT_EQ(w.part_left, 0);
+	EXPECT_EQ(w.passes, 6);
+}
+
+TEST(headroom_is_looked_at_only_while_pages_are_idle)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = SECOND, .headroom = 4 * GIB };
+
+	EXPECT_TRUE(run_until(&s, &w, 100 * SECOND));
+	EXPECT_EQ(w.looks, 0);
+	w.idle = 160 * MIB;
+	EXPECT_FALSE(run_until(&s, &w, 200 * SECOND));
+	EXPECT_GE(w.looks, 95);
+	EXPECT_LE(w.looks, 102);
+	EXPECT_EQ(w.released, 0);
+	w.idle = 0;
+	EXPECT_TRUE(run_until(&s, &w, 300 * SECOND));
+	EXPECT_LE(w.looks, 102);
+}
+
+/* Memory goes as fast as the policy expects at most: it is never all gone. */
+TEST(shortage_is_met_in_time)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = {
+		.now = SECOND, .headroom = 3 * GIB, .idle = GIB, .shrink = CONSUMPTION,
+	};
+	uint64_t lowest = UINT64_MAX;
+	uint64_t end = w.now + 3900 * MS;
+
+	while (w.now < end) {
+		uint64_t until = schedule_step(&s, &ops, &w, DELAY);
+
+		advance(&w, until < end ? until : end);
+		if (w.headroom < lowest)
+			lowest = w.headroom;
+	}
+	EXPECT_GT(lowest, 0);
+	EXPECT_LT(lowest, SHORT_BELOW);
+}
+
+/* ... and what is released is what is needed, but for the gap. */
+TEST(no_more_than_needed)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = SECOND, .headroom = GIB, .idle = 160 * MIB };
+
+	run_until(&s, &w, 10 * SECOND);
+	EXPECT_EQ(w.released, 0);
+	w.headroom = 20 * MIB;
+	run_until(&s, &w, 20 * SECOND);
+	EXPECT_EQ(w.released, SHORT_UNTIL - 20 * MIB);
+	EXPECT_EQ(w.headroom, SHORT_UNTIL);
+	run_until(&s, &w, 40 * SECOND);
+	EXPECT_EQ(w.released, SHORT_UNTIL - 20 * MIB);
+}
+
+TEST(shortage_never_asks_for_more_than_is_idle)
+{
+	EXPECT_EQ(policy_shortage(SHORT_BELOW, GIB), 0);
+	EXPECT_EQ(policy_shortage(UINT64_MAX, GIB), 0);
+	EXPECT_EQ(policy_shortage(0, GIB), SHORT_UNTIL);
+	EXPECT_EQ(policy_shortage(0, MIB), MIB);
+	EXPECT_EQ(policy_shortage(SHORT_BELOW - 1, GIB), SHORT_UNTIL - SHORT_BELOW + 1);
+}
+
+TEST(looks_come_faster_next_to_the_limit)
+{
+	uint64_t last = 0;
+
+	EXPECT_EQ(policy_look_period(0), LOOK_PERIOD_MIN);
+	EXPECT_EQ(policy_look_period(SHORT_BELOW), LOOK_PERIOD_MIN);
+	EXPECT_EQ(policy_look_period(UINT64_MAX), LOOK_PERIOD_MAX);
+	EXPECT_EQ(policy_look_period(SHORT_BELOW + CONSUMPTION / 2), 500 * MS);
+	for (uint64_t headroom = 0; headroom < 4 * GIB; headroom += 7 * MIB) {
+		EXPECT_GE(policy_look_period(headroom), last);
+		last = policy_look_period(headroom);
+	}
+}
+
+TEST(default_mode_follows_the_device)
+{
+	EXPECT_EQ(policy_mode(OPTION_RELEASE_UNSET, true), SPANHEAP_RELEASE_HANDOVER);
+	EXPECT_EQ(policy_mode(OPTION_RELEASE_UNSET, false), SPANHEAP_RELEASE_DONTNEED);
+	for (unsigned int m = 0; m <= SPANHEAP_RELEASE_KEEP; m++)
+		EXPECT_EQ(policy_mode(m, m & 1), m);
+}
+
+TEST(actions)
+{
+	EXPECT_EQ(policy_action(SPANHEAP_RELEASE_HANDOVER, true, true), GIVE_IDLE);
+	/* With the module, what it does not know is not left to anybody's care. */
+	EXPECT_EQ(policy_action(SPANHEAP_RELEASE_HANDOVER, false, true), GIVE_RELEASED);
+	/* Asked for without it: the scavenger is the one who takes. */
+	EXPECT_EQ(policy_action(SPANHEAP_RELEASE_HANDOVER, false, false), GIVE_IDLE);
+	EXPECT_EQ(policy_action(SPANHEAP_RELEASE_FREE, true, true), GIVE_LAZY);
+	EXPECT_EQ(policy_action(SPANHEAP_RELEASE_DONTNEED, false, true), GIVE_RELEASED);
+	EXPECT_EQ(policy_action(SPANHEAP_RELEASE_KEEP, true, true), GIVE_NOTHING);
+}
+
+TEST(ages_end_with_everything)
+{
+	uint64_t age, last = UINT64_MAX;
+	unsigned int step;
+
+	for (step = 0; policy_age(step, &age); step++) {
+		EXPECT_LT(age, last);
+		last = age;
+	}
+	EXPECT_GT(step, 2);
+	EXPECT_EQ(last, 0);
+}
+
+TEST_HARNESS_MAIN
