@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+#
+# The entry point for people; `make help` lists what there is. (Kbuild is the
+# one for the kernel's build system.) Non-recursive: each directory brings a
+# fragment that appends its results to ALL and says how they are made. Nothing
+# is ever written outside build/.
+
+# Every tree of kernel headers: those unpacked by `make deps`, those installed.
+KVERS := $(sort $(patsubst build/guest/%/headers/,%,$(wildcard build/guest/*/headers/)) \
+	$(patsubst /lib/modules/%/build/,%,$(wildcard /lib/modules/*/build/)))
+# $(call kdir,KVER): where it is.
+kdir = $(or $(realpath build/guest/$1/headers),/lib/modules/$1/build)
+
+# The flags of everything that is not the module; fragments add their own.
+BASE_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Iinclude -Iinclude/uapi -MMD -MP
+
+ALL :=
+PACKAGES := tools/deps/packages
+
+.PHONY: all deps check run-check demo run-demo clean distclean help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+all:
+
+-include lib/lib.mk kmod/kmod.mk tools/tools.mk selftests/selftests.mk
+
+ifneq ($(filter-out deps check demo clean distclean help,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(and $(shell command -v gcc),$(KVERS)),)
+$(error No compiler or no kernel headers: run "make deps" first)
+endif
+endif
+
+all: $(ALL)
+
+# Both start from a bare machine; what deps brings is seen by a second make.
+check: deps
+	@$(MAKE) run-check
+
+demo: deps
+	@$(MAKE) run-demo
+
+deps:
+	@tools/deps/install
+	@selftests/vm/fetch-kernels
+	@selftests/fetch-kselftest
+
+# The unpacked kernels took minutes to get: they outlive a clean.
+clean:
+	@find build -mindepth 1 -maxdepth 1 ! -name guest ! -name kselftest \
+		-exec rm -rf {} + 2>/dev/null || true
+
+distclean:
+	@rm -rf build
+
+help:
+	@echo 'make            build/libspanheap.so.1, build/libspanheap.so, build/libspanheap.a,'
+	@echo '                build/spanheap and build/kmod/KVER/spanheap.ko for each kernel'
+	@echo '                whose headers are there'
+	@echo 'make deps       install the Debian packages of $(PACKAGES), unpack the'
+	@echo '                guest kernels under build/guest/; harmless when repeated'
+	@echo 'make check      deps, build, every test on this machine and in the guests'
+	@echo 'make check TESTS="kmod/ledger lib/%" KERNELS=6.12'
+	@echo '                only these tests, only on these kernels (native: "none")'
+	@echo 'make demo       deps, build, the ledger of a real server in a guest'
+	@echo 'make clean      remove what was built, keep the unpacked kernels'
+	@echo 'make distclean  remove all of build/'
