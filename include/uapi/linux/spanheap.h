@@ -39,22 +39,24 @@
 #define SPANHEAP_EPOCH_SHIFT	3
 
 /* Residency: what the page tables say of a base page. */
-#define SPANHEAP_NONE		0	/* nothing there */
+#define SPANHEAP_NONE		0	/* nothing that counts as memory of a process */
 #define SPANHEAP_RESIDENT	1	/* anonymous page, in use for the kernel */
 #define SPANHEAP_LAZYFREE	2	/* anonymous page, MADV_FREE and clean */
 #define SPANHEAP_SWAPPED	3
 #define SPANHEAP_ZERO		4	/* the zero page: not in RSS */
-#define SPANHEAP_MIGRATING	5	/* on its way between two places: in RSS */
+#define SPANHEAP_MIGRATING	5	/* in RSS, but out of reach: on its way, or poisoned */
 #define SPANHEAP_FILE		6	/* page cache */
 #define SPANHEAP_SHMEM		7	/* shared or tmpfs memory */
 #define SPANHEAP_NR_RESIDENCIES	8
 
 /*
  * One byte of a per-page state vector: the intent in bits 0-2, the residency
- * in bits 3-5, and this flag when the page is part of a huge mapping.
+ * in bits 3-5, and flags: part of a huge mapping; could not be looked at, and
+ * the residency says nothing.
  */
 #define SPANHEAP_VEC_RESIDENCY_SHIFT	3
 #define SPANHEAP_VEC_HUGE		0x40
+#define SPANHEAP_VEC_SKIPPED		0x80
 
 /* Feature bits of struct spanheap_features. */
 #define SPANHEAP_FEATURE_LEDGER		(1ULL << 0)
@@ -67,8 +69,8 @@
  * @granule: out: smallest granule of a page map, in bytes (the page size)
  * @max_region: out: largest region, in bytes
  * @max_heap: out: largest sum of the regions of one heap, in bytes
- * @nr_nodes: out: NUMA nodes that a per-node ledger has room for
- * @pad: zero
+ * @nr_nodes: out: NUMA nodes that a per-node ledger must have room for
+ * @max_regions: out: most regions of one heap at a time
  */
 struct spanheap_features {
 	__u64 size;
@@ -77,14 +79,15 @@ struct spanheap_features {
 	__u64 max_region;
 	__u64 max_heap;
 	__u32 nr_nodes;
-	__u32 pad;
+	__u32 max_regions;
 };
 
 /**
  * struct spanheap_register - make this open file the heap of the caller's mm
  * @size: in: sizeof(*this)
  * @flags: in: zero
- * @granule: in: wanted granule in bytes, or 0 for the page size; out: in force
+ * @granule: in: wanted granule in bytes, a power of two up to the page size, or
+ *	0; out: in force, the page size
  * @heap_id: out: number of the heap, never used again while the module is loaded
  * @header_offset: out: offset at which to mmap the header page
  * @header_length: out: and its length in bytes
@@ -165,6 +168,10 @@ struct spanheap_matrix {
  * @skipped: out: bytes that could not be looked at, since their page table kept
  *	changing; in no column
  * @bad_intent: out: bytes whose map byte holds a reserved code; counted IN_USE
+ * @migrating_anon: out: part of MIGRATING that is anonymous; with RESIDENT and
+ *	LAZYFREE it is what smaps calls Anonymous
+ * @poisoned: out: part of MIGRATING that the hardware lost, which smaps counts in
+ *	Rss, and @rss does not
  * @start_ns: out: CLOCK_MONOTONIC when the walk began
  * @end_ns: out: and when it ended: the ledger of a running process is not one
  *	instant
@@ -189,6 +196,8 @@ struct spanheap_ledger {
 	__u64 huge;
 	__u64 skipped;
 	__u64 bad_intent;
+	__u64 migrating_anon;
+	__u64 poisoned;
 	__u64 start_ns;
 	__u64 end_ns;
 };
