@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Heaps (open files) and owners (mms that have registered some). */
+#ifndef SPANHEAP_HEAP_H
+#define SPANHEAP_HEAP_H
+
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+
+#include <linux/spanheap.h>
+
+struct pagemap;
+
+/**
+ * struct owner - an mm that has registered at least one heap
+ * @node: in the table of owners
+ * @users: heaps and askers that hold it; under the table's lock
+ * @mm: held by mmgrab(), not by mmget(): it may be long dead
+ * @lock: the heap lock: @regions, and the region lists of all its heaps. Inside
+ *	the mmap lock; nothing is allocated under it
+ * @regions: live regions of all heaps by address; they never overlap
+ * @nr_regions: their number
+ */
+struct owner {
+	struct hlist_node node;
+	unsigned int users;
+	struct mm_struct *mm;
+	spinlock_t lock;
+	struct rb_root regions;
+	unsigned int nr_regions;
+};
+
+/**
+ * struct heap - what an open file stands for
+ * @id: number of the heap, 0 until registered
+ * @owner: NULL until registered, then the same until the end
+ * @mapping: of the file, so that no lock of page reclaim is shared by heaps
+ * @header: map of one page, the header
+ * @regions: live regions, under the owner's lock
+ * @removed: regions that may still be mapped; freed with the heap
+ * @nr_regions: number of @regions
+ * @bytes: sum of their lengths
+ * @next_mem: next free page offset for a memory window
+ * @next_map: and for a window of a page map
+ * @mem_end: end of the memory windows
+ * @map_end: end of the map windows
+ */
+struct heap {
+	u64 id;
+	struct owner *owner;
+	struct address_space mapping;
+	struct pagemap *header;
+	struct list_head regions;
+	struct list_head removed;
+	unsigned int nr_regions;
+	u64 bytes;
+	u64 next_mem;
+	u64 next_map;
+	u64 mem_end;
+	u64 map_end;
+};
+
+/* The header is mapped at offset 0; windows come after it. */
+#define HEADER_PGOFF	0
+
+struct heap *heap_create(struct inode *inode);
+void heap_destroy(struct heap *heap);
+int heap_register(struct heap *heap, struct spanheap_register *args);
+
+struct owner *owner_find(struct mm_struct *mm);
+void owner_put(struct owner *owner);
+
+/**
+ * heap_owner() - whose a heap is
+ * @heap: a heap
+ *
+ * Return: its owner, or NULL when it is not registered yet.
+ */
+static inline struct owner *heap_owner(const struct heap *heap)
+{
+	/* pairs with heap_register() */
+	return smp_load_acquire(&heap->owner);
+}
+
+/**
+ * heap_check_owner() - whether the caller may change a heap or map its memory
+ * @heap: a heap
+ *
+ * Return: 0; -ENXIO when the file is no heap yet, -EPERM when it is another's.
+ */
+static inline int heap_check_owner(const struct heap *heap)
+{
+	const struct owner *owner = heap_owner(heap);
+
+	if (!owner)
+		return -ENXIO;
+	return owner->mm == current->mm ? 0 : -EPERM;
+}
+
+#endif /* SPANHEAP_HEAP_H */

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands of the device: fetches the argument, calls who knows, gives the
+ * argument back. A command is its type and number; the size encoded in it is
+ * not looked at, since structs grow. Takes no lock.
+ */
+#include <linux/fs.h>
+#include <linux/nodemask.h>
+#include <linux/slab.h>
+
+#include <linux/spanheap.h>
+
+#include "args.h"
+#include "heap.h"
+#include "ioctl.h"
+#include "ledger.h"
+#include "limits.h"
+#include "region.h"
+
+static int ioctl_features(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_features args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	args.features = SPANHEAP_FEATURE_LEDGER;
+	args.granule = PAGE_SIZE;
+	args.max_region = limit_region_bytes();
+	args.max_heap = limit_heap_bytes();
+	args.nr_nodes = nr_node_ids;
+	args.max_regions = limit_regions();
+	return args_out(uptr, &args, sizeof(args));
+}
+
+static int ioctl_register(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_register args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	ret = heap_register(heap, &args);
+	return ret ?: args_out(uptr, &args, sizeof(args));
+}
+
+static int ioctl_add(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_region args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	ret = region_add(heap, &args);
+	return ret ?: args_out(uptr, &args, sizeof(args));
+}
+
+static int ioctl_remove(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_region args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	return ret ?: region_remove(heap, &args);
+}
+
+static int ioctl_ledger(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_ledger *args;
+	int ret;
+
+	args = kmalloc(sizeof(*args), GFP_KERNEL);
+	if (!args)
+		return -ENOMEM;
+	ret = args_in(args, sizeof(*args), uptr);
+	if (!ret)
+		ret = ledger_ask(heap, args);
+	if (!ret)
+		ret = args_out(uptr, args, sizeof(*args));
+	kfree(args);
+	return ret;
+}
+
+static int (*const commands[])(struct heap *heap, void __user *uptr) = {
+	[_IOC_NR(SPANHEAP_IOC_FEATURES)] = ioctl_features,
+	[_IOC_NR(SPANHEAP_IOC_REGISTER)] = ioctl_register,
+	[_IOC_NR(SPANHEAP_IOC_ADD)] = ioctl_add,
+	[_IOC_NR(SPANHEAP_IOC_REMOVE)] = ioctl_remove,
+	[_IOC_NR(SPANHEAP_IOC_LEDGER)] = ioctl_ledger,
+};
+
+/**
+ * heap_ioctl() - the device's ioctl method
+ * @file: an open file of the device
+ * @cmd: a command
+ * @arg: address of its argument struct
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOTTY for an unknown command; else as the command says.
+ */
+long heap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	unsigned int nr = _IOC_NR(cmd);
+
+	if (_IOC_TYPE(cmd) != SPANHEAP_IOC_MAGIC || nr >= ARRAY_SIZE(commands))
+		return -ENOTTY;
+	return commands[nr](file->private_data, (void __user *)arg);
+}
