@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Central lists: per size class, the spans that have free objects. Threads come
+ * here in batches: to take objects (under the class's lock) and to give them
+ * back (no lock: a bit in the span each, one CAS a span; span.h has the states).
+ *
+ * A span that gets its first free object is pushed on @incoming, with no lock;
+ * whoever has the lock moves these to the list. A span all of whose objects are
+ * free goes back to the page heap at once.
+ *
+ * All functions are called inside the gate, with no lock held. The lock of a
+ * class is not held when the page heap is asked for pages or given some.
+ */
+#ifndef SPANHEAP_LIB_CENTRAL_H
+#define SPANHEAP_LIB_CENTRAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Most objects that one central_take() fetches. */
+#define CENTRAL_BATCH_MAX	64
+
+/**
+ * central_take() - fetch free objects
+ * @want: at most so many, at most CENTRAL_BATCH_MAX
+ * @objects: filled in
+ *
+ * Return: how many, at least 1, or 0 when memory is out.
+ */
+unsigned int central_take(unsigned int class, unsigned int want, void **objects);
+
+/**
+ * central_give() - objects come back
+ * @list: linked through their first words, ending with NULL
+ */
+void central_give(unsigned int class, void *list);
+
+/** central_trim() - give back empty spans that wait to be found */
+void central_trim(void);
+
+/**
+ * struct central_counts - what has passed through a central list
+ * @taken: objects that threads have fetched
+ * @given: and given back
+ * @spans: spans that the class has now
+ */
+struct central_counts {
+	uint64_t taken;
+	uint64_t given;
+	uint64_t spans;
+};
+
+/** central_counts() - of @class, since the start */
+struct central_counts central_counts(unsigned int class);
+
+/** central_fork_child() - see fork.h; @whole: nothing is half-changed */
+void central_fork_child(bool whole);
+
+#endif /* SPANHEAP_LIB_CENTRAL_H */
