@@ -15,6 +15,67 @@
 #define HEAP_PAGE_SHIFT		13
 #define HEAP_PAGE_SIZE		((size_t)1 << HEAP_PAGE_SHIFT)
 
+struct span;
+
+/**
+ * heap_span_alloc() - cut a span
+ * @pages: its length in heap pages; more than 32 are rounded up, by at most
+ *	1/16, so that freed spans fit again
+ * @align: of its base, in heap pages, a power of two
+ *
+ * The pages are IN_USE; @zeroed of the span says whether they read as zeros.
+ * Context: inside the gate (fork.h), no lock held.
+ * Return: NULL when memory is out.
+ */
+struct span *heap_span_alloc(size_t pages, size_t align);
+
+/** heap_span_free() - give it back; nothing leads to it any more */
+void heap_span_free(struct span *span);
+
+/**
+ * heap_span_resize() - change the length in place
+ * @pages: shorter, or longer if the pages behind it are free
+ *
+ * New pages do not count as zeroed.
+ * Return: false when they are not; the span is as it was.
+ */
+bool heap_span_resize(struct span *span, size_t pages);
+
+/** heap_span_get() - a record for a mapping that is no part of the page heap */
+struct span *heap_span_get(void);
+
+/** heap_span_put() - give the record back */
+void heap_span_put(struct span *span);
+
+/** heap_poke() - tell the scavenger, if spans were freed; outside the gate */
+void heap_poke(void);
+
+/**
+ * heap_trim() - spans in the span cache become free pages
+ * @min_age_ns: only those that were freed so long ago
+ *
+ * Return: whether there were any.
+ */
+bool heap_trim(uint64_t min_age_ns);
+
+/**
+ * struct heap_counts - sizes in bytes
+ * @reserved: address space of all reserves
+ * @committed: part of it that was made usable
+ * @free: part of that which is free, in the span cache or as pages
+ */
+struct heap_counts {
+	size_t reserved;
+	size_t committed;
+	size_t free;
+};
+
+/** heap_counts() - right now */
+struct heap_counts heap_counts(void);
+
+/** heap_fork_child() - see fork.h; @whole: nothing is half-changed */
+void heap_fork_child(bool whole);
+
 /**
  * struct heap_run - a free run that is out of the page heap for a while
  * @reserve: where it lies
