@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include <pthread.h>
+#include <string.h>
+
+#include "cache.h"
+#include "central.h"
+#include "fork.h"
+#include "heap.h"
+#include "meta.h"
+
+/*
+ * Longest list of one class: in bytes, so that a burst of one size can be
+ * taken up, and in objects, so that giving half of it back stays a short job.
+ */
+#define LIST_BYTES	((size_t)128 << 10)
+#define LIST_OBJECTS	1024
+
+static struct cache none;		/* before the thread's first slow path */
+static struct cache gone;		/* after its teardown */
+__thread struct cache *cache_self = &none;
+
+static struct meta_pool cache_pool = { .size = sizeof(struct cache) };
+static struct lock cache_lock;		/* the list of caches; a leaf */
+static struct cache *caches;
+static _Atomic size_t nr_caches;
+
+/* The key whose destructor tears a cache down. */
+enum { KEY_NONE, KEY_BUSY, KEY_MADE };
+static _Atomic int key_state;
+static pthread_key_t key;
+
+uintptr_t cache_thread(void)
+{
+	return (uintptr_t)&cache_self;
+}
+
+struct cache *cache_first(void)
+{
+	return caches;
+}
+
+static struct cache *own(void)
+{
+	return cache_self == &none || cache_self == &gone ? NULL : cache_self;
+}
+
+bool cache_alone(void)
+{
+	return atomic_load(&nr_caches) <= (own() ? 1 : 0);
+}
+
+static size_t max_limit(unsigned int class)
+{
+	size_t limit = LIST_BYTES / class_info[class].size;
+
+	return limit < 1 ? 1 : limit > LIST_OBJECTS ? LIST_OBJECTS : limit;
+}
+
+static size_t share(void)
+{
+	size_t nr = atomic_load_explicit(&nr_caches, memory_order_relaxed);
+	size_t bytes = CACHE_BYTES_ALL / (nr ? nr : 1);
+
+	return bytes > CACHE_BYTES ? CACHE_BYTES :
+	       bytes < CACHE_BYTES_MIN ? CACHE_BYTES_MIN : bytes;
+}
+
+/* Give the @nr objects that have been in the list for longest back. */
+static void give_oldest(struct cache *cache, unsigned int class, uint32_t nr)
+{
+	uint32_t keep = cache->limit[class] - cache->room[class] - nr;
+	void *list = cache->head[class];
+
+	if (keep) {
+		void *last = list;
+
+		for (uint32_t i = 1; i < keep; i++)
+			last = link_get(last);
+		list = link_get(last);
+		link_set(last, NULL);
+	} else {
+		cache->head[class] = NULL;
+	}
+	cache->room[class] += nr;
+	central_give(class, list);
+}
+
+static void shrink(struct cache *cache, unsigned int class, uint32_t by)
+{
+	if (cache->room[class] < by)
+		give_oldest(cache, class, by - cache->room[class]);
+	cache->limit[class] -= by;
+	cache->room[class] -= by;
+	cache->used -= (size_t)by * class_info[class].size;
+}
+
+/* Make room in the thread's budget, at the cost of classes other than @class. */
+static bool reserve_budget(struct cache *cache, unsigned int class, size_t bytes)
+{
+	size_t budget = share();
+
+	for (unsigned int i = 0; cache->used + bytes > budget && i < NR_CLASSES; i++) {
+		cache->hand = (cache->hand + 1) % NR_CLASSES;
+		if (cache->hand != class && cache->limit[cache->hand])
+			shrink(cache, cache->hand, (cache->limit[cache->hand] + 1) / 2);
+	}
+	return cache->used + bytes <= budget;
+}
+
+/* Slow start: double up to one batch, from then on a batch at a time. */
+static void grow(struct cache *cache, unsigned int class)
+{
+	uint32_t batch = class_info[class].batch;
+	uint32_t limit = cache->limit[class];
+	size_t by = !limit ? 1 : limit < batch ? limit : batch;
+
+	if (limit + by > max_limit(class))
+		by = max_limit(class) - limit;
+	if (!by || !reserve_budget(cache, class, by * class_info[class].size))
+		return;
+	cache->limit[class] += by;
+	cache->room[class] += by;
+	cache->used += by * class_info[class].size;
+}
+
+static void teardown(void *ptr)
+{
+	struct cache *cache = ptr;
+
+	cache_flush();
+	cache_self = &gone;
+	gate_enter(&gate_strays);
+	lock_acquire(&cache_lock);
+	if (cache->prev)
+		cache->prev->next = cache->next;
+	else
+		caches = cache->next;
+	if (cache->next)
+		cache->next->prev = cache->prev;
+	atomic_fetch_sub(&nr_caches, 1);
+	lock_release(&cache_lock);
+	meta_pool_put(&cache_pool, cache);
+	cache_leave(&gate_strays);
+}
+
+static bool make_key(void)
+{
+	int state = KEY_NONE;
+
+	if (atomic_compare_exchange_strong(&key_state, &state, KEY_BUSY)) {
+		state = pthread_key_create(&key, teardown) ? KEY_NONE : KEY_MADE;
+		atomic_store(&key_state, state);
+	}
+	while (state == KEY_BUSY) {
+		cpu_relax();
+		state = atomic_load(&key_state);
+	}
+	return state == KEY_MADE;
+}
+
+static struct cache *create(void)
+{
+	struct cache *cache;
+
+	gate_enter(&gate_strays);
+	cache = meta_pool_get(&cache_pool);
+	if (cache) {
+		memset(cache, 0, sizeof(*cache));
+		lock_acquire(&cache_lock);
+		cache->next = caches;
+		if (caches)
+			caches->prev = cache;
+		caches = cache;
+		atomic_fetch_add(&nr_caches, 1);
+		lock_release(&cache_lock);
+	}
+	gate_leave(&gate_strays);
+	if (!cache)
+		return NULL;
+	/* in this order: pthread_setspecific may allocate */
+	cache_self = cache;
+	if (make_key())
+		pthread_setspecific(key, cache);
+	return cache;
+}
+
+/* The calling thread's cache; NULL after its teardown, or without memory. */
+static struct cache *get(void)
+{
+	if (likely(cache_self != &none))
+		return own();
+	return create();
+}
+
+static _Atomic uint32_t *enter(struct cache *cache)
+{
+	_Atomic uint32_t *inside = cache ? &cache->inside : &gate_strays;
+
+	gate_enter(inside);
+	return inside;
+}
+
+_Atomic uint32_t *cache_enter(void)
+{
+	return enter(get());
+}
+
+void cache_leave(_Atomic uint32_t *inside)
+{
+	gate_leave(inside);
+	heap_poke();
+}
+
+static void *refill(struct cache *cache, unsigned int class)
+{
+	void *objects[CENTRAL_BATCH_MAX];
+	unsigned int want = 1, got;
+
+	if (cache) {
+		grow(cache, class);
+		want = class_info[class].batch;
+		if (want > cache->limit[class])
+			want = cache->limit[class];
+		if (!want)
+			want = 1;
+	}
+	got = central_take(class, want, objects);
+	if (!got)
+		return NULL;
+	while (--got)
+		cache_push(cache, class, objects[got]);
+	return objects[0];
+}
+
+void *cache_refill(unsigned int class)
+{
+	struct cache *cache = get();
+	_Atomic uint32_t *inside = enter(cache);
+	void *object = refill(cache, class);
+
+	cache_leave(inside);
+	return object;
+}
+
+static void overflow(struct cache *cache, unsigned int class, void *object)
+{
+	if (cache) {
+		if (cache->limit[class] < class_info[class].batch)
+			grow(cache, class);
+		if (!cache->room[class] && cache->limit[class])
+			give_oldest(cache, class, (cache->limit[class] + 1) / 2);
+		if (cache_push(cache, class, object))
+			return;
+	}
+	link_set(object, NULL);
+	central_give(class, object);
+}
+
+void cache_overflow(unsigned int class, void *object)
+{
+	struct cache *cache = get();
+	_Atomic uint32_t *inside = enter(cache);
+
+	overflow(cache, class, object);
+	cache_leave(inside);
+}
+
+void cache_flush(void)
+{
+	struct cache *cache = own();
+
+	if (!cache)
+		return;
+	gate_enter(&cache->inside);
+	for (unsigned int class = 1; class < NR_CLASSES; class++) {
+		if (cache->limit[class])
+			shrink(cache, class, cache->limit[class]);
+	}
+	gate_leave(&cache->inside);
+}
+
+void cache_fork_child(bool whole)
+{
+	struct cache *self = own(), *next;
+
+	lock_reset(&cache_lock);
+	lock_reset(&cache_pool.lock);
+	if (!whole)
+		cache_pool.free = NULL;
+	for (struct cache *cache = whole ? caches : NULL; cache; cache = next) {
+		next = cache->next;
+		if (cache != self)
+			meta_pool_put(&cache_pool, cache);
+	}
+	caches = self;
+	if (self)
+		self->next = self->prev = NULL;
+	atomic_store(&nr_caches, self ? 1 : 0);
+	/* half-made keys stay half-made: that thread's create() is not here */
+	if (atomic_load(&key_state) == KEY_BUSY)
+		atomic_store(&key_state, KEY_NONE);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Thread caches: one a thread, a list of free objects per class, linked through
+ * their first words. malloc pops, free pushes, with no lock, no atomic and no
+ * look at the span. A list that runs empty is refilled from the central list,
+ * one that is full gives half of itself back, both in batches.
+ *
+ * How long a list may get is learnt: it starts at one object, grows with every
+ * refill, and shrinks when the thread's budget (CACHE_BYTES) is needed by other
+ * classes. So a thread never holds back more than that, and one that has hardly
+ * allocated holds next to nothing.
+ *
+ * cache_self is the library's one thread-local word, initial-exec. It points at
+ * a cache whose lists are all empty and all full until the thread's first slow
+ * path, and again after its teardown; then objects go to the central lists one
+ * by one.
+ */
+#ifndef SPANHEAP_LIB_CACHE_H
+#define SPANHEAP_LIB_CACHE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lock.h"
+#include "sanitize.h"
+#include "sizeclass.h"
+
+/*
+ * Budget of one thread. 1 MiB is 2 % of a 1000-thread process's 50 GiB, and
+ * 16 batches of the largest kind. Past 32 threads they share 32 MiB, down to
+ * CACHE_BYTES_MIN each.
+ */
+#define CACHE_BYTES		((size_t)1 << 20)
+#define CACHE_BYTES_MIN		((size_t)64 << 10)
+#define CACHE_BYTES_ALL		((size_t)32 << 20)
+
+/**
+ * struct cache - of one thread
+ * @head: per class, the list
+ * @room: per class, objects that the list may still take
+ * @limit: per class, objects that it may hold; the list holds @limit - @room
+ * @used: bytes that all lists hold when they are full
+ * @hand: the class at which to look next for budget
+ * @inside: whether the thread is in a slow path (fork.h)
+ * @next: in the list of all caches
+ * @prev: likewise
+ */
+struct cache {
+	void *head[NR_CLASSES];
+	uint32_t room[NR_CLASSES];
+	uint32_t limit[NR_CLASSES];
+	size_t used;
+	unsigned int hand;
+	_Atomic uint32_t inside;
+	struct cache *next;
+	struct cache *prev;
+};
+
+extern __thread struct cache *cache_self __attribute__((tls_model("initial-exec")));
+
+/** cache_pop() - an object of @class from the list, or NULL */
+static inline void *cache_pop(struct cache *cache, unsigned int class)
+{
+	void *object = cache->head[class];
+
+	if (likely(object)) {
+		cache->head[class] = link_get(object);
+		cache->room[class]++;
+	}
+	return object;
+}
+
+/** cache_push() - an object onto the list; false when it is full */
+static inline bool cache_push(struct cache *cache, unsigned int class, void *object)
+{
+	if (unlikely(!cache->room[class]))
+		return false;
+	cache->room[class]--;
+	link_set(object, cache->head[class]);
+	cache->head[class] = object;
+	return true;
+}
+
+/**
+ * cache_refill() - an object of @class when the list is empty
+ *
+ * Return: NULL when memory is out.
+ */
+void *cache_refill(unsigned int class);
+
+/** cache_overflow() - an object of @class comes back and the list is full */
+void cache_overflow(unsigned int class, void *object);
+
+/** cache_flush() - give back all that the calling thread has cached */
+void cache_flush(void);
+
+/** cache_enter() - gate_enter() for the calling thread; returns its word */
+_Atomic uint32_t *cache_enter(void);
+
+/** cache_leave() - gate_leave(), then what must wait until then */
+void cache_leave(_Atomic uint32_t *inside);
+
+/** cache_thread() - a number for the calling thread, not 0 */
+uintptr_t cache_thread(void);
+
+/* For fork.c. */
+struct cache *cache_first(void);
+bool cache_alone(void);
+void cache_fork_child(bool whole);
+
+#endif /* SPANHEAP_LIB_CACHE_H */

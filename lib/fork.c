@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "cache.h"
+#include "central.h"
+#include "fork.h"
+#include "heap.h"
+#include "meta.h"
+#include "scavenger.h"
+
+static _Atomic uint32_t always_alive = 1;
+
+_Atomic uintptr_t fork_gate;
+_Atomic uint32_t *_Atomic fork_alive = &always_alive;
+_Atomic uint32_t fork_nr_epochs;
+_Atomic uint32_t gate_strays;
+
+static struct lock fork_lock;		/* one fork at a time */
+static _Atomic uint32_t turn;		/* moves when the gate opens */
+
+void gate_wait(_Atomic uint32_t *inside)
+{
+	while (atomic_load(&fork_gate) && atomic_load(&fork_gate) != cache_thread()) {
+		uint32_t now = atomic_load(&turn);
+
+		atomic_fetch_sub(inside, 1);
+		futex_wake(inside, INT32_MAX);
+		if (atomic_load(&fork_gate))
+			futex_wait(&turn, now);
+		atomic_fetch_add(inside, 1);
+	}
+}
+
+static void wait_until_out(_Atomic uint32_t *inside)
+{
+	uint32_t now;
+
+	while ((now = atomic_load(inside)))
+		futex_wait(inside, now);
+}
+
+static void prepare(void)
+{
+	lock_acquire(&fork_lock);
+	atomic_store(&fork_gate, cache_thread());
+	/* caches come and go from among the strays: these first */
+	wait_until_out(&gate_strays);
+	for (struct cache *cache = cache_first(); cache; cache = cache->next)
+		wait_until_out(&cache->inside);
+}
+
+static void parent(void)
+{
+	atomic_store(&fork_gate, 0);
+	atomic_fetch_add(&turn, 1);
+	futex_wake(&turn, INT32_MAX);
+	lock_release(&fork_lock);
+}
+
+static void child(void)
+{
+	if (atomic_load(&fork_gate) || !*fork_alive)
+		gate_fork_child(NULL);
+}
+
+void gate_fork_child(_Atomic uint32_t *inside)
+{
+	bool gated = atomic_load(&fork_gate) == cache_thread();
+	bool whole = gated || cache_alone();
+
+	atomic_store(fork_alive, 1);
+	atomic_store(&fork_gate, 0);
+	atomic_store(&gate_strays, inside == &gate_strays);
+	lock_reset(&fork_lock);
+	if (!whole)
+		atomic_fetch_add(&fork_nr_epochs, 1);
+	meta_fork_child(whole);
+	cache_fork_child(whole);
+	central_fork_child(whole);
+	heap_fork_child(whole);
+	scavenger_fork_child();
+}
+
+void fork_init(void)
+{
+	void *page = meta_map(BASE_PAGE_SIZE);
+
+	if (!page || madvise(page, BASE_PAGE_SIZE, MADV_WIPEONFORK))
+		return;
+	atomic_store((_Atomic uint32_t *)page, 1);
+	atomic_store(&fork_alive, page);
+}
+
+/*
+ * Early, so that the handlers of others, which may allocate, run outside ours:
+ * prepare handlers run in reverse order. In a constructor and not at the first
+ * malloc, which may well be libc's own, from within pthread_atfork.
+ */
+__attribute__((constructor(101))) static void register_handlers(void)
+{
+	pthread_atfork(prepare, parent, child);
+}
