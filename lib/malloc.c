@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The malloc family. The fast paths are here, in full: malloc is a look at the
+ * class table and a pop, free a look-up of the class byte and a push. All else
+ * is in functions of its own, so that the fast paths need no stack frame.
+ *
+ * The prefixed build (SPANHEAP_PREFIXED) has sh_malloc and so on instead, to be
+ * used beside another malloc.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <spanheap.h>
+#include "cache.h"
+#include "large.h"
+#include "lookup.h"
+#include "malloc.h"
+#include "sanitize.h"
+#include "sizeclass.h"
+
+/* Alignment that every object has. */
+#define MIN_ALIGN	((size_t)16)
+
+static __attribute__((noinline)) void *large(size_t size, size_t align, bool *zeroed)
+{
+	_Atomic uint32_t *inside;
+	void *ptr = NULL;
+
+	if (size <= PTRDIFF_MAX) {
+		inside = cache_enter();
+		ptr = large_alloc(size, align, zeroed);
+		cache_leave(inside);
+	}
+	if (unlikely(!ptr))
+		errno = ENOMEM;
+	return ptr;
+}
+
+static __attribute__((noinline)) void *malloc_large(size_t size)
+{
+	bool zeroed;
+
+	return large(size, MIN_ALIGN, &zeroed);
+}
+
+static __attribute__((noinline)) void *malloc_refill(unsigned int class, size_t size)
+{
+	void *ptr = cache_refill(class);
+
+	if (unlikely(!ptr))
+		errno = ENOMEM;
+	else
+		UNPOISON(ptr, size);
+	return ptr;
+}
+
+static inline void *malloc_class(unsigned int class, size_t size)
+{
+	void *ptr = cache_pop(cache_self, class);
+
+	if (unlikely(!ptr))
+		return malloc_refill(class, size);
+	UNPOISON(ptr, size);
+	return ptr;
+}
+
+PUBLIC void *NAME(malloc)(size_t size)
+{
+	if (unlikely(size > CLASS_MAX))
+		return malloc_large(size);
+	return malloc_class(size_class(size), size);
+}
+
+/* Large, not ours, NULL, or onto a list that is full. */
+static __attribute__((noinline)) void free_slow(void *ptr, unsigned int class)
+{
+	_Atomic uint32_t *inside;
+	int saved = errno;
+
+	if (class) {
+		cache_overflow(class, ptr);
+	} else if (ptr) {
+		inside = cache_enter();
+		large_free(ptr);
+		cache_leave(inside);
+	}
+	errno = saved;
+}
+
+PUBLIC void NAME(free)(void *ptr)
+{
+	unsigned int class = lookup_class(ptr);
+
+	if (class)
+		POISON(ptr, class_info[class].size);
+	if (unlikely(!cache_push(cache_self, class, ptr)))
+		free_slow(ptr, class);
+}
+
+static size_t usable_size(const void *ptr)
+{
+	unsigned int class = lookup_class(ptr);
+	_Atomic uint32_t *inside;
+	size_t size;
+
+	if (class)
+		return class_info[class].size;
+	inside = cache_enter();
+	size = large_size(ptr);
+	cache_leave(inside);
+	return size;
+}
+
+PUBLIC size_t NAME(malloc_usable_size)(void *ptr)
+{
+	size_t size = ptr ? usable_size(ptr) : 0;
+
+	/* who asks may use all of it */
+	UNPOISON(ptr, size);
+	return size;
+}
+
+PUBLIC void *NAME(calloc)(size_t nr, size_t each)
+{
+	bool zeroed = false;
+	size_t size;
+	void *ptr;
+
+	if (unlikely(__builtin_mul_overflow(nr, each, &size))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (size <= CLASS_MAX)
+		ptr = malloc_class(size_class(size), size);
+	else
+		ptr = large(size, MIN_ALIGN, &zeroed);
+	if (ptr && !zeroed)
+		memset(ptr, 0, size);
+	return ptr;
+}
+
+/* Aligned to more than MIN_ALIGN. */
+static __attribute__((noinline)) void *malloc_aligned(size_t align, size_t size)
+{
+	unsigned int class = 0;
+	bool zeroed;
+
+	if (align <= HEAP_PAGE_SIZE && size <= CLASS_MAX)
+		class = size_class_aligned(size, align);
+	if (class)
+		return malloc_class(class, size);
+	return large(size ? size : 1, align, &zeroed);
+}
+
+static void *malloc_align(size_t align, size_t size)
+{
+	return align <= MIN_ALIGN ? NAME(malloc)(size) : malloc_aligned(align, size);
+}
+
+static void *move(void *ptr, size_t old, size_t size)
+{
+	void *new = NAME(malloc)(size);
+
+	if (!new)
+		return NULL;
+	UNPOISON(ptr, old < size ? old : size);
+	memcpy(new, ptr, old < size ? old : size);
+	NAME(free)(ptr);
+	return new;
+}
+
+static void *realloc_large(void *ptr, size_t size)
+{
+	_Atomic uint32_t *inside = cache_enter();
+	size_t old = large_size(ptr);
+	void *new = large_resize(ptr, size);
+
+	cache_leave(inside);
+	return new ? new : move(ptr, old, size);
+}
+
+PUBLIC void *NAME(realloc)(void *ptr, size_t size)
+{
+	unsigned int class;
+
+	if (!ptr)
+		return NAME(malloc)(size);
+	if (unlikely(!size)) {
+		NAME(free)(ptr);
+		return NULL;
+	}
+	if (unlikely(size > PTRDIFF_MAX)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	class = lookup_class(ptr);
+	if (!class)
+		return realloc_large(ptr, size);
+	/* in place as long as the class is right */
+	if (size > CLASS_MAX || size_class(size) != class)
+		return move(ptr, class_info[class].size, size);
+	UNPOISON(ptr, size);
+	return ptr;
+}
+
+PUBLIC void *NAME(reallocarray)(void *ptr, size_t nr, size_t each)
+{
+	size_t size;
+
+	if (unlikely(__builtin_mul_overflow(nr, each, &size))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return NAME(realloc)(ptr, size);
+}
+
+static bool power_of_two(size_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+PUBLIC int NAME(posix_memalign)(void **out, size_t align, size_t size)
+{
+	int saved = errno;
+	void *ptr;
+
+	if (!power_of_two(align) || align % sizeof(void *))
+		return EINVAL;
+	ptr = malloc_align(align, size);
+	errno = saved;
+	if (!ptr)
+		return ENOMEM;
+	*out = ptr;
+	return 0;
+}
+
+PUBLIC void *NAME(aligned_alloc)(size_t align, size_t size)
+{
+	if (!power_of_two(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return malloc_align(align, size);
+}
+
+/* As glibc does: an alignment that is no power of two is rounded up to one. */
+PUBLIC void *NAME(memalign)(size_t align, size_t size)
+{
+	if (align > SIZE_MAX / 2 + 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (!power_of_two(align))
+		align = align < MIN_ALIGN ? MIN_ALIGN :
+			(size_t)1 << (64 - __builtin_clzl(align));
+	return malloc_align(align, size);
+}
+
+PUBLIC void *NAME(valloc)(size_t size)
+{
+	return malloc_align(BASE_PAGE_SIZE, size);
+}
+
+PUBLIC void *NAME(pvalloc)(size_t size)
+{
+	if (size > PTRDIFF_MAX) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	size = (size + BASE_PAGE_SIZE - 1) & -BASE_PAGE_SIZE;
+	return malloc_align(BASE_PAGE_SIZE, size ? size : BASE_PAGE_SIZE);
+}
+
+/* The size is the caller's word and saves no look-up that is worth the trust. */
+PUBLIC void NAME(free_sized)(void *ptr, size_t size)
+{
+	(void)size;
+	NAME(free)(ptr);
+}
+
+PUBLIC void NAME(free_aligned_sized)(void *ptr, size_t align, size_t size)
+{
+	(void)align;
+	(void)size;
+	NAME(free)(ptr);
+}
+
+PUBLIC void NAME(cfree)(void *ptr)
+{
+	NAME(free)(ptr);
+}
