@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What programs do to descriptors they do not know, and to themselves: the heap
+ * goes on. With spanheap.ko the device is in force before each of these; without
+ * it the same must work all the more.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "kselftest_harness.h"
+#include "heapload.h"
+
+RUN_WITH_DELAY("50")
+
+/* The number of this process's open device, -1 when it has none. */
+static int device_fd(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	char link[PATH_MAX];
+	struct dirent *d;
+	int found = -1;
+
+	while (dir && found < 0 && (d = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), d->d_name, link, sizeof(link) - 1);
+
+		link[n > 0 ? n : 0] = '\0';
+		if (!strcmp(link, "/dev/spanheap"))
+			found = atoi(d->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static const char *expected_backend(void)
+{
+	return have_device() ? "device" : "procfs";
+}
+
+/* A heap beyond its first reserve, half of it free, then again as large. */
+static bool grow_twice(struct load *first, struct load *second)
+{
+	load_free(first, 0, first->nr / 2);
+	return load_fill(second, 160 * MIB) && load_intact(first) && load_intact(second);
+}
+
+FIXTURE(grown)
+{
+	struct load load;
+	struct load more;
+};
+
+FIXTURE_SETUP(grown)
+{
+	ASSERT_TRUE(load_fill(&self->load, 96 * MIB));
+	ASSERT_STREQ(expected_backend(), spanheap_backend());
+}
+
+FIXTURE_TEARDOWN(grown)
+{
+	EXPECT_TRUE(load_intact(&self->load));
+	EXPECT_TRUE(load_intact(&self->more));
+}
+
+TEST_F(grown, the_descriptor_is_out_of_the_way)
+{
+	int fd = device_fd();
+
+	if (!have_device())
+		SKIP(return, "no spanheap.ko");
+	EXPECT_GT(fd, 255);
+	EXPECT_LT(fd, 1024);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+}
+
+TEST_F(grown, all_descriptors_closed)
+{
+	ASSERT_EQ(0, close_range(3, ~0U, 0));
+	EXPECT_TRUE(grow_twice(&self->load, &self->more));
+	EXPECT_GE(FIGURE(rss), 200 * MIB);
+	EXPECT_STREQ("procfs", spanheap_backend());
+	/* Nothing comes back behind the program's back. */
+	EXPECT_EQ(-1, device_fd());
+}
+
+TEST_F(grown, the_number_reused_for_a_file)
+{
+	char name[] = "/tmp/spanheap.XXXXXX", text[16] = "";
+	int file = mkstemp(name);
+	int fd = device_fd();
+
+	if (fd < 0)
+		SKIP(return, "no spanheap.ko");
+	ASSERT_EQ(fd, dup2(file, fd));
+	ASSERT_EQ(5, write(fd, "mine\n", 5));
+	EXPECT_TRUE(grow_twice(&self->load, &self->more));
+	EXPECT_GE(FIGURE(rss), 200 * MIB);
+	/* Ours no more: neither closed nor changed. */
+	EXPECT_EQ(5, pread(fd, text, sizeof(text), 0));
+	EXPECT_STREQ("mine\n", text);
+	unlink(name);
+}
+
+TEST_F(grown, the_number_reused_for_another_heap)
+{
+	int fd = device_fd();
+	int other;
+
+	if (fd < 0)
+		SKIP(return, "no spanheap.ko");
+	other = open("/dev/spanheap", O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(fd, dup2(other, fd));
+	EXPECT_TRUE(grow_twice(&self->load, &self->more));
+	EXPECT_GE(FIGURE(in_use), 40 * MIB);
+	EXPECT_EQ(0, fcntl(fd, F_GETFD));
+}
+
+TEST_F(grown, a_child_is_right_and_gets_a_heap_of_its_own)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		bool right = load_intact(&self->load);
+
+		/* Inherited objects are the child's to free. */
+		right &= grow_twice(&self->load, &self->more);
+		right &= !strcmp(expected_backend(), spanheap_backend());
+		right &= load_intact(&self->load) && load_intact(&self->more);
+		right &= FIGURE(rss) >= 200 * MIB;
+		_exit(!right);
+	}
+	load_free(&self->load, self->load.nr / 2, self->load.nr);
+	EXPECT_TRUE(load_fill(&self->more, 96 * MIB));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_STREQ(expected_backend(), spanheap_backend());
+}
+
+TEST_F(grown, children_while_pages_are_idle)
+{
+	int status;
+
+	load_free(&self->load, 0, self->load.nr / 2);
+	spanheap_set_release(SPANHEAP_RELEASE_HANDOVER);
+	ASSERT_TRUE(EVENTUALLY(FIGURE(idle) > 48 * MIB - SLACK));
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(!load_fill(&self->more, 64 * MIB) ||
+			      !load_intact(&self->load) || !load_intact(&self->more));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+	}
+	EXPECT_GT(FIGURE(idle), 48 * MIB - SLACK);
+}
+
+TEST_F(grown, a_spawned_program_is_no_fork)
+{
+	char *const argv[] = { "true", NULL };
+	int status = -1;
+	pid_t pid;
+
+	ASSERT_EQ(0, posix_spawnp(&pid, "true", NULL, NULL, argv, environ));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(grow_twice(&self->load, &self->more));
+	EXPECT_STREQ(expected_backend(), spanheap_backend());
+}
+
+/* Forks twice, leaves the session, closes everything, and goes on to work. */
+TEST_F(grown, a_daemon)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		setsid();
+		pid = fork();
+		if (pid) {
+			waitpid(pid, &status, 0);
+			_exit(status != 0);
+		}
+		for (int fd = sysconf(_SC_OPEN_MAX); fd >= 3; fd--)
+			close(fd);
+		_exit(chdir("/") || !grow_twice(&self->load, &self->more));
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_F(grown, chroot_to_an_empty_directory)
+{
+	char dir[] = "/tmp/spanheap.XXXXXX";
+	int status;
+	pid_t pid;
+
+	if (geteuid())
+		SKIP(return, "only root may");
+	ASSERT_NE(NULL, mkdtemp(dir));
+	pid = fork();
+	if (!pid) {
+		struct spanheap_report report;
+
+		if (chroot(dir) || chdir("/"))
+			_exit(2);
+		if (!grow_twice(&self->load, &self->more))
+			_exit(3);
+		/* Neither /dev nor /proc: an error, or the figures; no crash. */
+		spanheap_ledger(0, &report, sizeof(report));
+		_exit(strcmp("procfs", spanheap_backend()) ? 4 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	rmdir(dir);
+}
+
+TEST_F(grown, privileges_dropped)
+{
+	if (geteuid())
+		SKIP(return, "only root has any");
+	ASSERT_EQ(0, setgid(65534));
+	ASSERT_EQ(0, setuid(65534));
+	EXPECT_TRUE(grow_twice(&self->load, &self->more));
+	EXPECT_GE(FIGURE(rss), 200 * MIB);
+	EXPECT_STREQ(expected_backend(), spanheap_backend());
+}
+
+TEST(a_small_program_opens_nothing)
+{
+	struct load load;
+
+	ASSERT_TRUE(load_fill(&load, MIB));
+	EXPECT_EQ(-1, device_fd());
+}
+
+TEST(hardly_any_descriptors_allowed)
+{
+	struct rlimit few = { 8, 8 };
+	struct load load;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &few));
+	ASSERT_TRUE(load_fill(&load, 96 * MIB));
+	EXPECT_TRUE(load_intact(&load));
+	EXPECT_STREQ(expected_backend(), spanheap_backend());
+	EXPECT_LT(device_fd(), 8);
+}
+
+TEST(no_descriptor_left)
+{
+	struct rlimit none = { 0, 0 };
+	struct load load;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	ASSERT_TRUE(load_fill(&load, 96 * MIB));
+	EXPECT_TRUE(load_intact(&load));
+	EXPECT_STREQ("procfs", spanheap_backend());
+}
+
+/* A program that starts with 0, 1 and 2 closed may expect to get them next. */
+TEST(standard_descriptors_are_not_taken)
+{
+	struct load load;
+	int fd;
+
+	close(0);
+	ASSERT_TRUE(load_fill(&load, 96 * MIB));
+	fd = open("/dev/null", O_RDONLY);
+	EXPECT_EQ(0, fd);
+}
+
+TEST_HARNESS_MAIN
