@@ -154,6 +154,13 @@ int spanheap_set_release(enum spanheap_release mode);
 enum spanheap_release spanheap_get_release(void);
 
 /**
+ * spanheap_release_name() - a release mode as SPANHEAP_RELEASE has it
+ *
+ * Return: a word such as "dontneed", or NULL when there is no such mode.
+ */
+const char *spanheap_release_name(enum spanheap_release mode);
+
+/**
  * spanheap_backend() - "device" when idle pages are handed to spanheap.ko,
  * else "procfs"
  */

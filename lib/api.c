@@ -60,6 +60,11 @@ PUBLIC enum spanheap_release spanheap_get_release(void)
 	return scavenger_mode();
 }
 
+PUBLIC const char *spanheap_release_name(enum spanheap_release mode)
+{
+	return option_release_name(mode);
+}
+
 PUBLIC const char *spanheap_backend(void)
 {
 	backend_open();

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The hands of the scavenger. run_lock is held while a run is out of the page
- * heap, also over the madvise of it (at most 4 MiB): only other givers-back and
- * fork() ever wait for it. Order: run_lock, then heap_lock inside heap_run_*.
- * Never allocates.
+ * The hands of the scavenger. Holds no lock: a run that is out of the page heap
+ * is nobody else's. Never allocates.
  */
-#include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -14,12 +11,10 @@
 #include "heap.h"
 #include "policy/release.h"
 
-/* Base pages in a huge page; reserves start at a multiple of it. */
+/* Base pages in a huge page. */
 #define HUGE_PAGES	((size_t)512)
 
 #define BIT(intent)	(1u << (intent))
-
-static pthread_mutex_t run_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /**
  * struct order - what to do with the free pages of a reserve
@@ -86,17 +81,20 @@ static void give_piece(struct sweep *s, const struct order *o, struct reserve *r
 	size_t nr = end - first;
 
 	if (o->whole) {
-		size_t up = (first + HUGE_PAGES - 1) & ~(HUGE_PAGES - 1);
-		size_t down = end & ~(HUGE_PAGES - 1);
+		/* By address: the first reserve does not start at a huge page. */
+		size_t base = (uintptr_t)r->base >> BASE_PAGE_SHIFT;
+		size_t from = (base + first + HUGE_PAGES - 1) & -HUGE_PAGES;
+		size_t to = (base + end) & -HUGE_PAGES;
+		size_t whole = from < to ? to - from : 0;
 
-		first = up;
-		s->left += up < down ? nr - (down - up) : nr;
-		nr = up < down ? down - up : 0;
+		s->left += nr - whole;
+		first = from - base;
+		nr = whole;
 	}
 	if (nr > s->limit - s->done) {
 		nr = s->limit - s->done;
 		if (o->whole)
-			nr = (nr + HUGE_PAGES - 1) & ~(HUGE_PAGES - 1);
+			nr = (nr + HUGE_PAGES - 1) & -HUGE_PAGES;
 	}
 	if (!nr)
 		return;
@@ -135,16 +133,11 @@ static void sweep_heap(struct sweep *s)
 	unsigned int intents = s->order[0].intents | s->order[1].intents;
 	struct heap_run run;
 	uint64_t cursor = 0;
-	bool found = true;
 
-	while (found && s->done < s->limit) {
-		pthread_mutex_lock(&run_lock);
-		found = heap_run_take(&run, intents, s->age_ns, &cursor);
-		if (found) {
-			give_run(s, &run);
-			heap_run_put(&run);
-		}
-		pthread_mutex_unlock(&run_lock);
+	while (s->done < s->limit &&
+	       heap_run_take(&run, intents, s->age_ns, &cursor)) {
+		give_run(s, &run);
+		heap_run_put(&run);
 	}
 }
 
@@ -219,19 +212,4 @@ size_t giveback_all(void)
 
 	sweep_heap(&s);
 	return s.done << BASE_PAGE_SHIFT;
-}
-
-void giveback_fork_prepare(void)
-{
-	pthread_mutex_lock(&run_lock);
-}
-
-void giveback_fork_parent(void)
-{
-	pthread_mutex_unlock(&run_lock);
-}
-
-void giveback_fork_child(void)
-{
-	pthread_mutex_init(&run_lock, NULL);
 }

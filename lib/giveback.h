@@ -33,12 +33,4 @@ size_t giveback_idle(size_t bytes);
 /** giveback_all() - release every free page; bytes released */
 size_t giveback_all(void);
 
-/*
- * Round fork(): while the lock is held no run is out of the page heap, so that
- * none is lost to the child.
- */
-void giveback_fork_prepare(void);
-void giveback_fork_parent(void);
-void giveback_fork_child(void);
-
 #endif /* SPANHEAP_LIB_GIVEBACK_H */

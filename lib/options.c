@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * The SPANHEAP_* environment, as a table. Called through options() by every
- * part of the library; no locks but pthread_once, no allocation, no getenv()
- * (which another thread's setenv() could upset, and which is not there early).
+ * part of the library; no lock, no allocation. The environment is the one that
+ * the program was started with, read by a constructor: what the program does to
+ * it later, clearenv(3) say, is none of ours.
  *
  * A new option is a field of struct options and a line of the table.
  */
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <unistd.h>
 
 #include <spanheap.h>
 #include "message.h"
@@ -59,14 +58,11 @@ static const struct option {
 	{ "VERBOSE", offsetof(struct options, verbose), NULL, 1, "0 or 1" },
 };
 
-static const struct options defaults = {
+static struct options current = {
 	.release = OPTION_RELEASE_UNSET,
 	.delay_ms = DELAY_MS_DEFAULT,
 	.backend = OPTION_BACKEND_AUTO,
 };
-
-static struct options current;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool parse_word(const char *value, const char *const *words, uint32_t *out)
 {
@@ -127,19 +123,18 @@ unsigned int options_parse(char *const *env, struct options *opts)
 	return bad;
 }
 
-static void read_environment(void)
+/* Early: other constructors may be of use to the options. */
+__attribute__((constructor(101)))
+static void read_environment(int argc, char **argv, char **envp)
 {
-	current = defaults;
+	(void)argc;
+	(void)argv;
 	if (!getauxval(AT_SECURE))
-		options_parse(environ, &current);
+		options_parse(envp, &current);
 }
 
 const struct options *options(void)
 {
-	/* The loader allocates before libc has taken over its environment. */
-	if (!environ)
-		return &defaults;
-	pthread_once(&once, read_environment);
 	return &current;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the environment asks of the library: SPANHEAP_*. Read once, at the first
- * call after libc has an environment; a set-user-ID program reads none. Every
- * option is described in Documentation/spanheap.md.
+ * What the environment asks of the library: SPANHEAP_*. Read once, when the
+ * library is initialised; a set-user-ID program reads none. Every option is
+ * described in Documentation/spanheap.md.
  */
 #ifndef SPANHEAP_LIB_OPTIONS_H
 #define SPANHEAP_LIB_OPTIONS_H
@@ -35,8 +35,8 @@ struct options {
 /**
  * options() - the values in force
  *
- * Context: any, also before main and from within malloc(). Defaults until libc
- * has set `environ`. A bad value is reported on stderr, once, and the default
+ * Context: any, also before main and from within malloc(); defaults before the
+ * constructors. A bad value has been reported on stderr, once, and the default
  * stands.
  */
 const struct options *options(void);

@@ -245,19 +245,8 @@ void scavenger_set_mode(unsigned int mode)
 	scavenger_poke(largest);
 }
 
-void scavenger_fork_prepare(void)
-{
-	giveback_fork_prepare();
-}
-
-void scavenger_fork_parent(void)
-{
-	giveback_fork_parent();
-}
-
 void scavenger_fork_child(void)
 {
-	giveback_fork_child();
 	atomic_store(&state, ABSENT);
 	atomic_store(&poked, false);
 	atomic_store(&asleep, false);

@@ -28,12 +28,7 @@ unsigned int scavenger_mode(void);
 /** scavenger_set_mode() - switch it; the scavenger soon looks at everything */
 void scavenger_set_mode(unsigned int mode);
 
-/*
- * Round fork(), outermost: before the heap's own locks in prepare, after them
- * in parent and child. The child's thread starts anew when it is worth it.
- */
-void scavenger_fork_prepare(void);
-void scavenger_fork_parent(void);
+/** scavenger_fork_child() - in a child: the thread was not forked */
 void scavenger_fork_child(void);
 
 #endif /* SPANHEAP_LIB_SCAVENGER_H */

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../lib/options.h"
+#include <spanheap.h>
 #include "command.h"
 
 #define LIBRARY	"libspanheap.so.1"
@@ -75,8 +75,8 @@ static int preload(const char *library)
 
 static int set_mode(const char *mode)
 {
-	for (unsigned int i = 0; option_release_name(i); i++) {
-		if (!strcmp(mode, option_release_name(i)))
+	for (unsigned int i = 0; spanheap_release_name(i); i++) {
+		if (!strcmp(mode, spanheap_release_name(i)))
 			return setenv("SPANHEAP_RELEASE", mode, 1);
 	}
 	errno = EINVAL;

@@ -177,13 +177,12 @@ TEST_F(release, the_thread_sleeps_when_all_is_done)
 	unsigned long long blocked = 0;
 	char tid[16], line[256];
 
-	ASSERT_TRUE(find_scavenger(tid));
+	ASSERT_TRUE(EVENTUALLY(find_scavenger(tid)));
 	spanheap_set_release(SPANHEAP_RELEASE_DONTNEED);
 	ASSERT_TRUE(EVENTUALLY(smaps_field(getpid(), "Rss") < KEPT + SLACK));
 	if (!task_line(tid, "syscall", "", line))
 		SKIP(return, "no /proc/PID/task/TID/syscall here");
 	EXPECT_TRUE(EVENTUALLY(sleeps_for_good(tid)));
-	/* Handed over and not taken by the module: headroom is looked at. */
 	ASSERT_TRUE(task_line(tid, "status", "SigBlk:", line));
 	blocked = strtoull(line + 7, NULL, 16);
 	/* All but those that cannot be blocked: KILL, STOP, and libc's own two. */
