@@ -49,7 +49,7 @@ bool cache_alone(void)
 	return atomic_load(&nr_caches) <= (own() ? 1 : 0);
 }
 
-static size_t max_limit(unsigned int class)
+static size_t max_limit(size_t class)
 {
 	size_t limit = LIST_BYTES / class_info[class].size;
 
@@ -66,7 +66,7 @@ static size_t share(void)
 }
 
 /* Give the @nr objects that have been in the list for longest back. */
-static void give_oldest(struct cache *cache, unsigned int class, uint32_t nr)
+static void give_oldest(struct cache *cache, size_t class, uint32_t nr)
 {
 	uint32_t keep = cache->limit[class] - cache->room[class] - nr;
 	void *list = cache->head[class];
@@ -85,7 +85,7 @@ static void give_oldest(struct cache *cache, unsigned int class, uint32_t nr)
 	central_give(class, list);
 }
 
-static void shrink(struct cache *cache, unsigned int class, uint32_t by)
+static void shrink(struct cache *cache, size_t class, uint32_t by)
 {
 	if (cache->room[class] < by)
 		give_oldest(cache, class, by - cache->room[class]);
@@ -95,7 +95,7 @@ static void shrink(struct cache *cache, unsigned int class, uint32_t by)
 }
 
 /* Make room in the thread's budget, at the cost of classes other than @class. */
-static bool reserve_budget(struct cache *cache, unsigned int class, size_t bytes)
+static bool reserve_budget(struct cache *cache, size_t class, size_t bytes)
 {
 	size_t budget = share();
 
@@ -108,7 +108,7 @@ static bool reserve_budget(struct cache *cache, unsigned int class, size_t bytes
 }
 
 /* Slow start: double up to one batch, from then on a batch at a time. */
-static void grow(struct cache *cache, unsigned int class)
+static void grow(struct cache *cache, size_t class)
 {
 	uint32_t batch = class_info[class].batch;
 	uint32_t limit = cache->limit[class];
@@ -211,7 +211,7 @@ void cache_leave(_Atomic uint32_t *inside)
 	heap_poke();
 }
 
-static void *refill(struct cache *cache, unsigned int class)
+static void *refill(struct cache *cache, size_t class)
 {
 	void *objects[CENTRAL_BATCH_MAX];
 	unsigned int want = 1, got;
@@ -232,7 +232,7 @@ static void *refill(struct cache *cache, unsigned int class)
 	return objects[0];
 }
 
-void *cache_refill(unsigned int class)
+void *cache_refill(size_t class)
 {
 	struct cache *cache = get();
 	_Atomic uint32_t *inside = enter(cache);
@@ -242,7 +242,7 @@ void *cache_refill(unsigned int class)
 	return object;
 }
 
-static void overflow(struct cache *cache, unsigned int class, void *object)
+static void overflow(struct cache *cache, size_t class, void *object)
 {
 	if (cache) {
 		if (cache->limit[class] < class_info[class].batch)
@@ -256,7 +256,7 @@ static void overflow(struct cache *cache, unsigned int class, void *object)
 	central_give(class, object);
 }
 
-void cache_overflow(unsigned int class, void *object)
+void cache_overflow(size_t class, void *object)
 {
 	struct cache *cache = get();
 	_Atomic uint32_t *inside = enter(cache);
@@ -272,7 +272,7 @@ void cache_flush(void)
 	if (!cache)
 		return;
 	gate_enter(&cache->inside);
-	for (unsigned int class = 1; class < NR_CLASSES; class++) {
+	for (size_t class = 1; class < NR_CLASSES; class++) {
 		if (cache->limit[class])
 			shrink(cache, class, cache->limit[class]);
 	}

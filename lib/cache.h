@@ -61,7 +61,7 @@ struct cache {
 extern __thread struct cache *cache_self __attribute__((tls_model("initial-exec")));
 
 /** cache_pop() - an object of @class from the list, or NULL */
-static inline void *cache_pop(struct cache *cache, unsigned int class)
+static inline void *cache_pop(struct cache *cache, size_t class)
 {
 	void *object = cache->head[class];
 
@@ -72,10 +72,23 @@ static inline void *cache_pop(struct cache *cache, unsigned int class)
 	return object;
 }
 
-/** cache_push() - an object onto the list; false when it is full */
-static inline bool cache_push(struct cache *cache, unsigned int class, void *object)
+/* Whether a list is full. On x86 one compare with memory, where compilers load. */
+static inline bool cache_full(const uint32_t *room)
 {
-	if (unlikely(!cache->room[class]))
+#if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__)
+	bool full;
+
+	__asm__("cmpl $0, %1" : "=@cce"(full) : "m"(*room));
+	return full;
+#else
+	return !*room;
+#endif
+}
+
+/** cache_push() - an object onto the list; false when it is full */
+static inline bool cache_push(struct cache *cache, size_t class, void *object)
+{
+	if (unlikely(cache_full(&cache->room[class])))
 		return false;
 	cache->room[class]--;
 	link_set(object, cache->head[class]);
@@ -88,10 +101,10 @@ static inline bool cache_push(struct cache *cache, unsigned int class, void *obj
  *
  * Return: NULL when memory is out.
  */
-void *cache_refill(unsigned int class);
+void *cache_refill(size_t class);
 
 /** cache_overflow() - an object of @class comes back and the list is full */
-void cache_overflow(unsigned int class, void *object);
+void cache_overflow(size_t class, void *object);
 
 /** cache_flush() - give back all that the calling thread has cached */
 void cache_flush(void);

@@ -121,7 +121,7 @@ static unsigned int take_listed(struct central *central, unsigned int want, void
 	return got;
 }
 
-static unsigned int take_fresh(struct central *central, unsigned int class,
+static unsigned int take_fresh(struct central *central, size_t class,
 			       unsigned int want, void **objects)
 {
 	struct span *span = heap_span_alloc(class_info[class].pages, 1);
@@ -140,7 +140,7 @@ static unsigned int take_fresh(struct central *central, unsigned int class,
 	return got;
 }
 
-unsigned int central_take(unsigned int class, unsigned int want, void **objects)
+unsigned int central_take(size_t class, unsigned int want, void **objects)
 {
 	struct central *central = &centrals[class];
 	unsigned int got = take_listed(central, want, objects);
@@ -189,7 +189,7 @@ static void give_group(struct central *central, struct group *group)
 	memset(group, 0, sizeof(*group));
 }
 
-static struct span *span_of(unsigned int class, void *object)
+static struct span *span_of(size_t class, void *object)
 {
 	struct span *span = lookup_span(object);
 
@@ -198,7 +198,7 @@ static struct span *span_of(unsigned int class, void *object)
 	return span;
 }
 
-void central_give(unsigned int class, void *list)
+void central_give(size_t class, void *list)
 {
 	struct central *central = &centrals[class];
 	struct group groups[NR_GROUPS];
@@ -233,7 +233,7 @@ void central_give(unsigned int class, void *list)
 
 void central_trim(void)
 {
-	for (unsigned int class = 1; class < NR_CLASSES; class++) {
+	for (size_t class = 1; class < NR_CLASSES; class++) {
 		struct central *central = &centrals[class];
 		struct span *empty;
 
@@ -246,7 +246,7 @@ void central_trim(void)
 	}
 }
 
-struct central_counts central_counts(unsigned int class)
+struct central_counts central_counts(size_t class)
 {
 	const struct central *central = &centrals[class];
 
@@ -259,7 +259,7 @@ struct central_counts central_counts(unsigned int class)
 
 void central_fork_child(bool whole)
 {
-	for (unsigned int class = 1; class < NR_CLASSES; class++) {
+	for (size_t class = 1; class < NR_CLASSES; class++) {
 		struct central *central = &centrals[class];
 
 		lock_reset(&central->lock);

@@ -28,13 +28,13 @@
  *
  * Return: how many, at least 1, or 0 when memory is out.
  */
-unsigned int central_take(unsigned int class, unsigned int want, void **objects);
+unsigned int central_take(size_t class, unsigned int want, void **objects);
 
 /**
  * central_give() - objects come back
  * @list: linked through their first words, ending with NULL
  */
-void central_give(unsigned int class, void *list);
+void central_give(size_t class, void *list);
 
 /** central_trim() - give back empty spans that wait to be found */
 void central_trim(void);
@@ -52,7 +52,7 @@ struct central_counts {
 };
 
 /** central_counts() - of @class, since the start */
-struct central_counts central_counts(unsigned int class);
+struct central_counts central_counts(size_t class);
 
 /** central_fork_child() - see fork.h; @whole: nothing is half-changed */
 void central_fork_child(bool whole);

@@ -34,6 +34,9 @@
 #define STEP_MAX		((size_t)64 << 20)
 #define MAX_RESERVES		8192
 
+/* So much is freed before the scavenger hears of it again. */
+#define POKE_PAGES		(((size_t)2 << 20) >> HEAP_PAGE_SHIFT)
+
 /* The scavenger works on so much at a time: as heap.h promises. */
 #define RUN_PAGES		(((size_t)4 << 20) >> HEAP_PAGE_SHIFT)
 #define MAX_RUNS_OUT		16
@@ -69,6 +72,7 @@ static struct heap_run runs_out[MAX_RUNS_OUT];
 
 static struct lock grow_lock;		/* one new reserve at a time */
 static struct meta_pool span_pool = { .size = sizeof(struct span) };
+static size_t freed_unseen;		/* pages freed since the last poke */
 static atomic_bool poke;
 
 /* About milliseconds (2^20 ns); wraps after 52 days, which makes an age too young. */
@@ -418,6 +422,16 @@ struct span *heap_span_alloc(size_t pages, size_t align)
 	return span;
 }
 
+/* Outside the gate somebody will find the flag, in heap_poke(). */
+static void note_freed_locked(size_t pages)
+{
+	freed_unseen += pages;
+	if (freed_unseen >= POKE_PAGES) {
+		freed_unseen = 0;
+		atomic_store_explicit(&poke, true, memory_order_relaxed);
+	}
+}
+
 void heap_span_free(struct span *span)
 {
 	uint32_t at = now();
@@ -429,9 +443,9 @@ void heap_span_free(struct span *span)
 	span->freed_at = at;
 	lock_acquire(&heap_lock);
 	in_use = committed - (free_pages << HEAP_PAGE_SHIFT);
+	note_freed_locked(span->pages);
 	evict_locked(span_cache_push(&span_cache, span, in_use >> HEAP_PAGE_SHIFT));
 	lock_release(&heap_lock);
-	atomic_store_explicit(&poke, true, memory_order_relaxed);
 }
 
 static bool extend(struct span *span, size_t by)
@@ -462,8 +476,8 @@ bool heap_span_resize(struct span *span, size_t pages)
 		lock_acquire(&heap_lock);
 		free_pages_locked(hr, page_of(hr, span->base) + pages,
 				  span->pages - pages, now());
+		note_freed_locked(span->pages - pages);
 		lock_release(&heap_lock);
-		atomic_store_explicit(&poke, true, memory_order_relaxed);
 	}
 	span->pages = pages;
 	return true;

@@ -67,16 +67,16 @@ bool lookup_prepare(const void *base, size_t bytes)
 	return true;
 }
 
-static void set(uintptr_t addr, struct span *span, unsigned int class)
+static void set(uintptr_t addr, struct span *span, size_t class)
 {
 	struct leaf *leaf = leaf_of(addr);
 	size_t i = leaf_index(addr);
 
-	atomic_store_explicit(&leaf->class[i], class, memory_order_relaxed);
+	atomic_store_explicit(&leaf->class[i], (uint8_t)class, memory_order_relaxed);
 	atomic_store_explicit(&leaf->span[i], span, memory_order_relaxed);
 }
 
-static void set_all(struct span *span, struct span *to, unsigned int class)
+static void set_all(struct span *span, struct span *to, size_t class)
 {
 	uintptr_t addr = (uintptr_t)span->base;
 
@@ -84,7 +84,7 @@ static void set_all(struct span *span, struct span *to, unsigned int class)
 		set(addr + (i << HEAP_PAGE_SHIFT), to, class);
 }
 
-void lookup_set_small(struct span *span, unsigned int class)
+void lookup_set_small(struct span *span, size_t class)
 {
 	set_all(span, span, class);
 }

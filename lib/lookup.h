@@ -30,7 +30,7 @@ struct span;
 extern _Atomic uintptr_t lookup_root[(size_t)1 << (ADDRESS_BITS - LEAF_SHIFT)];
 
 /* lookup_class() - class of the object at @ptr, or 0: none, or a large one */
-static inline unsigned int lookup_class(const void *ptr)
+static inline size_t lookup_class(const void *ptr)
 {
 	uintptr_t addr = (uintptr_t)ptr;
 	uintptr_t leaf = atomic_load_explicit(&lookup_root[addr >> LEAF_SHIFT],
@@ -59,7 +59,7 @@ struct span *lookup_span(const void *ptr);
 bool lookup_prepare(const void *base, size_t bytes);
 
 /** lookup_set_small() - every page of @span is of @class */
-void lookup_set_small(struct span *span, unsigned int class);
+void lookup_set_small(struct span *span, size_t class);
 
 /** lookup_clear_small() - undo it */
 void lookup_clear_small(struct span *span);

@@ -45,7 +45,7 @@ static __attribute__((noinline)) void *malloc_large(size_t size)
 	return large(size, MIN_ALIGN, &zeroed);
 }
 
-static __attribute__((noinline)) void *malloc_refill(unsigned int class, size_t size)
+static __attribute__((noinline)) void *malloc_refill(size_t class, size_t size)
 {
 	void *ptr = cache_refill(class);
 
@@ -56,7 +56,7 @@ static __attribute__((noinline)) void *malloc_refill(unsigned int class, size_t 
 	return ptr;
 }
 
-static inline void *malloc_class(unsigned int class, size_t size)
+static inline void *malloc_class(size_t class, size_t size)
 {
 	void *ptr = cache_pop(cache_self, class);
 
@@ -68,13 +68,16 @@ static inline void *malloc_class(unsigned int class, size_t size)
 
 PUBLIC void *NAME(malloc)(size_t size)
 {
-	if (unlikely(size > CLASS_MAX))
-		return malloc_large(size);
-	return malloc_class(size_class(size), size);
+	/* twice the same, since most sizes need one comparison then */
+	if (likely(size <= SMALL_MAX))
+		return malloc_class(size_class_small(size), size);
+	if (likely(size <= CLASS_MAX))
+		return malloc_class(size_class_medium(size), size);
+	return malloc_large(size);
 }
 
 /* Large, not ours, NULL, or onto a list that is full. */
-static __attribute__((noinline)) void free_slow(void *ptr, unsigned int class)
+static __attribute__((noinline)) void free_slow(void *ptr, size_t class)
 {
 	_Atomic uint32_t *inside;
 	int saved = errno;
@@ -91,7 +94,7 @@ static __attribute__((noinline)) void free_slow(void *ptr, unsigned int class)
 
 PUBLIC void NAME(free)(void *ptr)
 {
-	unsigned int class = lookup_class(ptr);
+	size_t class = lookup_class(ptr);
 
 	if (class)
 		POISON(ptr, class_info[class].size);
@@ -101,7 +104,7 @@ PUBLIC void NAME(free)(void *ptr)
 
 static size_t usable_size(const void *ptr)
 {
-	unsigned int class = lookup_class(ptr);
+	size_t class = lookup_class(ptr);
 	_Atomic uint32_t *inside;
 	size_t size;
 
@@ -144,7 +147,7 @@ PUBLIC void *NAME(calloc)(size_t nr, size_t each)
 /* Aligned to more than MIN_ALIGN. */
 static __attribute__((noinline)) void *malloc_aligned(size_t align, size_t size)
 {
-	unsigned int class = 0;
+	size_t class = 0;
 	bool zeroed;
 
 	if (align <= HEAP_PAGE_SIZE && size <= CLASS_MAX)
@@ -183,7 +186,7 @@ static void *realloc_large(void *ptr, size_t size)
 
 PUBLIC void *NAME(realloc)(void *ptr, size_t size)
 {
-	unsigned int class;
+	size_t class;
 
 	if (!ptr)
 		return NAME(malloc)(size);

@@ -40,9 +40,9 @@ const uint8_t class_of_medium[(CLASS_MAX >> MEDIUM_GRAIN_SHIFT) + 1] = {
 	MEDIUM_CLASSES(MEDIUM_RANGE)
 };
 
-unsigned int size_class_aligned(size_t size, size_t align)
+size_t size_class_aligned(size_t size, size_t align)
 {
-	unsigned int class;
+	size_t class;
 
 	if (size < align)
 		size = align;

@@ -79,17 +79,25 @@ extern const struct class_info class_info[NR_CLASSES];
 extern const uint8_t class_of_small[(SMALL_MAX >> SMALL_GRAIN_SHIFT) + 1];
 extern const uint8_t class_of_medium[(CLASS_MAX >> MEDIUM_GRAIN_SHIFT) + 1];
 
+/* size_class_small() - for at most SMALL_MAX; 0 counts as 1 */
+static inline size_t size_class_small(size_t size)
+{
+	return class_of_small[(size + (1u << SMALL_GRAIN_SHIFT) - 1) >> SMALL_GRAIN_SHIFT];
+}
+
+/* size_class_medium() - for more than SMALL_MAX, at most CLASS_MAX */
+static inline size_t size_class_medium(size_t size)
+{
+	return class_of_medium[(size + (1u << MEDIUM_GRAIN_SHIFT) - 1) >> MEDIUM_GRAIN_SHIFT];
+}
+
 /**
  * size_class() - the smallest class that holds @size bytes
- * @size: at most CLASS_MAX; 0 counts as 1
+ * @size: at most CLASS_MAX
  */
-static inline unsigned int size_class(size_t size)
+static inline size_t size_class(size_t size)
 {
-	if (size <= SMALL_MAX)
-		return class_of_small[(size + (1u << SMALL_GRAIN_SHIFT) - 1) >>
-				      SMALL_GRAIN_SHIFT];
-	return class_of_medium[(size + (1u << MEDIUM_GRAIN_SHIFT) - 1) >>
-			       MEDIUM_GRAIN_SHIFT];
+	return size <= SMALL_MAX ? size_class_small(size) : size_class_medium(size);
 }
 
 /**
@@ -99,6 +107,6 @@ static inline unsigned int size_class(size_t size)
  *
  * Return: a class, or 0 when none is large enough.
  */
-unsigned int size_class_aligned(size_t size, size_t align);
+size_t size_class_aligned(size_t size, size_t align);
 
 #endif /* SPANHEAP_LIB_SIZECLASS_H */

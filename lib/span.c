@@ -35,11 +35,11 @@ static bool empty(const struct span *span, uint32_t state)
 	return count_of(state) == (int)class_info[span->class].objects;
 }
 
-void span_init(struct span *span, unsigned int class)
+void span_init(struct span *span, size_t class)
 {
 	unsigned int left = class_info[class].objects;
 
-	span->class = class;
+	span->class = (uint32_t)class;
 	for (unsigned int w = 0; w < SPAN_WORDS; w++) {
 		unsigned int here = left < 64 ? left : 64;
 		uint64_t word = here == 64 ? ~0ull : (1ull << here) - 1;

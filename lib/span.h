@@ -85,7 +85,7 @@ enum span_fate {
 };
 
 /** span_init() - all objects free, nobody knows it yet, LISTED is set */
-void span_init(struct span *span, unsigned int class);
+void span_init(struct span *span, size_t class);
 
 /**
  * span_object() - number of the object that starts at @ptr
