@@ -41,6 +41,17 @@ static void push_incoming(struct central *central, struct span *span)
 			memory_order_release, memory_order_relaxed));
 }
 
+static void prepend_locked(struct central *central, struct span *span)
+{
+	span->prev = NULL;
+	span->next = central->first;
+	if (central->first)
+		central->first->prev = span;
+	else
+		central->last = span;
+	central->first = span;
+}
+
 static void append_locked(struct central *central, struct span *span)
 {
 	span->next = NULL;
@@ -113,8 +124,12 @@ static unsigned int take_listed(struct central *central, unsigned int want, void
 	empty = drain_locked(central, NULL);
 	while (got < want && (span = central->first)) {
 		got += span_claim_locked(span, want - got, objects + got);
-		if (span_unlist_locked(span))
-			unlink_locked(central, span);
+		if (!span_looks_full(span))
+			continue;
+		/* off the list before the flag is clear: who sets it pushes */
+		unlink_locked(central, span);
+		if (!span_unlist_locked(span))
+			prepend_locked(central, span);
 	}
 	lock_release(&central->lock);
 	release_all(central, empty);

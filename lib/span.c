@@ -138,6 +138,11 @@ bool span_link_locked(struct span *span)
 	return true;
 }
 
+bool span_looks_full(const struct span *span)
+{
+	return count_of(atomic_load_explicit(&span->state, memory_order_acquire)) <= 0;
+}
+
 bool span_unlist_locked(struct span *span)
 {
 	uint32_t old = atomic_load_explicit(&span->state, memory_order_acquire);

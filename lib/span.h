@@ -19,7 +19,7 @@
  *	LISTED	the span is on its central list, or the giver who set the flag is
  *		about to put it there. Set by the giver who finds it clear: exactly
  *		one. Cleared only under the central lock, by who has found no bit
- *		and a count <= 0 and takes the span off the list. A giver that
+ *		and a count <= 0 and has taken the span off the list. A giver that
  *		comes later sees it clear and lists the span again; one that was
  *		half-way is such a giver. So a span with a free object is listed,
  *		or about to be: none is lost.
@@ -119,9 +119,13 @@ unsigned int span_claim_locked(struct span *span, unsigned int max, void **objec
  */
 bool span_link_locked(struct span *span);
 
+/** span_looks_full() - whether it is worth to try span_unlist_locked() */
+bool span_looks_full(const struct span *span);
+
 /**
  * span_unlist_locked() - clear LISTED of a span with no free object
  *
+ * The span must be off the list already: from now on a giver may push it.
  * Return: false when one has come back meanwhile: it stays listed.
  */
 bool span_unlist_locked(struct span *span);
