@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory as programs lay it out, one kind a function, for the tests that hold
+ * the ledger against smaps. Each is made in a process of its own.
+ */
+#ifndef SELFTESTS_KMOD_LAYOUTS_H
+#define SELFTESTS_KMOD_LAYOUTS_H
+
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <linux/userfaultfd.h>
+
+#include "device.h"
+#include "witness.h"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#endif
+
+#define SIZE		(8 * MIB)
+
+/* What a layout cannot be made of on this machine ends the process with 4. */
+#define NEEDS(condition) do {				\
+	if (!(condition)) {				\
+		fprintf(stderr, "# needs %s: %s\n", #condition, strerror(errno)); \
+		_exit(4);				\
+	}						\
+} while (0)
+
+/* Anonymous memory that is aligned for huge pages. */
+static inline char *anonymous(int advice)
+{
+	char *at = device_reserve(SIZE);
+
+	NEEDS(mmap(at, SIZE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at);
+	madvise(at, SIZE, advice);
+	return at;
+}
+
+static inline char *small_pages(void)
+{
+	char *at = anonymous(MADV_NOHUGEPAGE);
+
+	memset(at, 1, SIZE);
+	return at;
+}
+
+static inline char *huge_pages(void)
+{
+	char *at = anonymous(MADV_HUGEPAGE);
+
+	memset(at, 1, SIZE);
+	return at;
+}
+
+/* Each page apart, so that sums of wrong signs do not hide each other. */
+static inline volatile char *page_of(char *at, size_t i)
+{
+	return at + i * PAGE;
+}
+
+static inline void read_pages(char *at, size_t length)
+{
+	for (size_t i = 0; i < length / PAGE; i++)
+		(void)*page_of(at, i);
+}
+
+static inline void swap_out(char *at, size_t length)
+{
+	drain_batches();
+	NEEDS(!madvise(at, length, MADV_PAGEOUT));
+}
+
+/* A file of ordinary kind (the root of a guest is a ramfs), or of tmpfs. */
+static inline int file(const char *directory)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/layout-XXXXXX", directory);
+	fd = mkstemp(path);
+	NEEDS(fd >= 0);
+	unlink(path);
+	NEEDS(!ftruncate(fd, SIZE));
+	return fd;
+}
+
+static inline char *mapped(int fd, int prot, int flags)
+{
+	char *at = device_reserve(SIZE);
+
+	NEEDS(mmap(at, SIZE, prot, flags | MAP_FIXED, fd, 0) == at);
+	return at;
+}
+
+static inline bool write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	bool good;
+
+	if (!f)
+		return false;
+	good = fputs(text, f) >= 0;
+	good &= !fclose(f);
+	return good;
+}
+
+/* A child that keeps what it shares with this process until it is killed. */
+static inline void shared_with_child(void)
+{
+	if (!fork())
+		for (;;)
+			pause();
+}
+
+#endif /* SELFTESTS_KMOD_LAYOUTS_H */
