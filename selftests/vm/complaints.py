@@ -68,3 +68,17 @@ def find(log):
         if len(shown) > MOST:
             return shown + ["..."]
     return shown
+
+
+def hang(log):
+    """What to show of a guest that hung and was made to panic, as lines.
+
+    The last words before, and where the tasks of user space were.
+    """
+    before, _, dump = log.partition("Kernel panic - not syncing: NMI")
+    shown = find(before) or before.splitlines()[-8:]
+    for task in re.split(r"^(?=.*\] task:)", dump, flags=re.MULTILINE):
+        if re.search(r"\] task:.* ppid:(?!2\b)\d", task):
+            shown += [line for line in task.splitlines() if "] task:" in line
+                      or re.search(r"\]  [a-z_0-9.]+\+0x", line)][:10]
+    return shown[:MOST]
