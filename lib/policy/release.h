@@ -22,29 +22,33 @@ enum give_back {
 };
 
 /*
- * Memory is short when less than this can still be allocated. One thread that
- * touches fresh memory takes about 1 GiB a second, so this is what is gone
- * between two looks at the shortest period, with half as much to spare for the
- * release itself (MADV_DONTNEED: some 20 us a MiB).
+ * Memory is short when less than this can still be allocated: what is gone
+ * between two looks at the shortest period, three times over, since a cgroup at
+ * its limit without anything to reclaim is a matter of milliseconds, and the
+ * release takes its own time (MADV_DONTNEED: some 20 us a MiB).
  */
-#define SHORT_BELOW		(32 * MIB)
+#define SHORT_BELOW		(64 * MIB)
 
 /*
  * A release brings headroom up to here. The gap keeps a program that hovers
  * about the limit from being asked at every look; it is also the most by which
  * more is released than was strictly needed.
  */
-#define SHORT_UNTIL		(48 * MIB)
+#define SHORT_UNTIL		(96 * MIB)
 
-/* Fastest that headroom is expected to shrink, in bytes a second. */
-#define CONSUMPTION		(1024 * MIB)
+/*
+ * Fastest that headroom is expected to shrink, in bytes a second: two threads
+ * that fault in base pages, about 1 GiB a second each. Huge pages go some times
+ * faster: then the margin above is used up.
+ */
+#define CONSUMPTION		(2048 * MIB)
 
 /*
  * Bounds of the period between two looks at headroom. A look costs about 60 us
- * (meminfo and one cgroup level), so 0.3 % of a CPU next to the limit, and
+ * (meminfo and one cgroup level), so 0.6 % of a CPU next to the limit, and
  * nothing measurable away from it.
  */
-#define LOOK_PERIOD_MIN		(20 * MS)
+#define LOOK_PERIOD_MIN		(10 * MS)
 #define LOOK_PERIOD_MAX		(1000 * MS)
 
 /*

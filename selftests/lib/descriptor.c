@@ -142,18 +142,18 @@ TEST_F(grown, a_child_is_right_and_gets_a_heap_of_its_own)
 	EXPECT_STREQ(expected_backend(), spanheap_backend());
 }
 
-TEST_F(grown, children_while_pages_are_idle)
+TEST_F_TIMEOUT(grown, children_while_pages_are_idle, 120)
 {
 	int status;
 
 	load_free(&self->load, 0, self->load.nr / 2);
 	spanheap_set_release(SPANHEAP_RELEASE_HANDOVER);
 	ASSERT_TRUE(EVENTUALLY(FIGURE(idle) > 48 * MIB - SLACK));
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 8; i++) {
 		pid_t pid = fork();
 
 		if (!pid)
-			_exit(!load_fill(&self->more, 64 * MIB) ||
+			_exit(!load_fill(&self->more, 24 * MIB) ||
 			      !load_intact(&self->load) || !load_intact(&self->more));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_EQ(0, status);

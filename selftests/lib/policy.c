@@ -203,7 +203,7 @@ TEST(shortage_is_met_in_time)
 {
 	struct schedule s = SCHEDULE_INIT;
 	struct world w = {
-		.now = SECOND, .headroom = 3 * GIB, .idle = GIB, .shrink = CONSUMPTION,
+		.now = SECOND, .headroom = 7 * GIB, .idle = GIB, .shrink = CONSUMPTION,
 	};
 	uint64_t lowest = UINT64_MAX;
 	uint64_t end = w.now + 3900 * MS;
@@ -231,6 +231,7 @@ TEST(no_more_than_needed)
 	run_until(&s, &w, 20 * SECOND);
 	EXPECT_EQ(w.released, SHORT_UNTIL - 20 * MIB);
 	EXPECT_EQ(w.headroom, SHORT_UNTIL);
+	/* Enough for now, and none the next time. */
 	run_until(&s, &w, 40 * SECOND);
 	EXPECT_EQ(w.released, SHORT_UNTIL - 20 * MIB);
 }
@@ -251,7 +252,7 @@ TEST(looks_come_faster_next_to_the_limit)
 	EXPECT_EQ(policy_look_period(0), LOOK_PERIOD_MIN);
 	EXPECT_EQ(policy_look_period(SHORT_BELOW), LOOK_PERIOD_MIN);
 	EXPECT_EQ(policy_look_period(UINT64_MAX), LOOK_PERIOD_MAX);
-	EXPECT_EQ(policy_look_period(SHORT_BELOW + CONSUMPTION / 2), 500 * MS);
+	EXPECT_EQ(policy_look_period(SHORT_BELOW + CONSUMPTION / 4), 250 * MS);
 	for (uint64_t headroom = 0; headroom < 4 * GIB; headroom += 7 * MIB) {
 		EXPECT_GE(policy_look_period(headroom), last);
 		last = policy_look_period(headroom);

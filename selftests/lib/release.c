@@ -60,7 +60,7 @@ TEST_F(release, dontneed)
 	spanheap_set_release(SPANHEAP_RELEASE_DONTNEED);
 	EXPECT_TRUE(EVENTUALLY(smaps_field(getpid(), "Rss") < KEPT + SLACK));
 	EXPECT_LE(FIGURE(rss), KEPT + SLACK);
-	EXPECT_GE(FIGURE(freed), FREED - SLACK);
+	EXPECT_TRUE(EVENTUALLY(FIGURE(freed) > FREED - SLACK));
 	EXPECT_EQ(0, FIGURE(idle));
 	EXPECT_EQ(0, FIGURE(lazyfree));
 }
@@ -99,7 +99,7 @@ TEST_F(release, switched_while_running)
 	ASSERT_TRUE(EVENTUALLY(FIGURE(idle) > FREED - SLACK));
 	spanheap_set_release(SPANHEAP_RELEASE_FREE);
 	EXPECT_TRUE(EVENTUALLY(smaps_field(getpid(), "LazyFree") > FREED - SLACK));
-	EXPECT_EQ(0, FIGURE(idle));
+	EXPECT_TRUE(EVENTUALLY(!FIGURE(idle)));
 	/* What is given back stays so: nothing changes but for what comes free. */
 	spanheap_set_release(SPANHEAP_RELEASE_DONTNEED);
 	load_free(&self->load, 0, KEPT / 2 / OBJECT_SIZE);
