@@ -173,7 +173,7 @@ void large_free(void *ptr)
 
 size_t large_size(const void *ptr)
 {
-	return large_span(ptr, "not an object")->pages << HEAP_PAGE_SHIFT;
+	return large_span(ptr, "invalid pointer")->pages << HEAP_PAGE_SHIFT;
 }
 
 void *large_resize(void *ptr, size_t size)
