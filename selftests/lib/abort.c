@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Programs that damage their heap are ended with a line that says how. Each case
+ * runs in a child. Linked with the library.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+
+/* Out of reach for the compiler's own warnings. */
+static void *(*volatile do_malloc)(size_t) = malloc;
+static void *(*volatile do_realloc)(void *, size_t) = realloc;
+static void (*volatile do_free)(void *) = free;
+
+static char static_memory[64];
+
+static void free_static(void)
+{
+	do_free(static_memory);
+}
+
+static void free_foreign_map(void)
+{
+	do_free(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+static void free_large_twice(void)
+{
+	void *p = do_malloc(1 << 20);
+
+	do_free(p);
+	do_free(p);
+}
+
+static void free_direct_twice(void)
+{
+	void *p = do_malloc(64 << 20);
+
+	do_free(p);
+	do_free(p);
+}
+
+static void free_inside_large(void)
+{
+	do_free((char *)do_malloc(1 << 20) + 16384);
+}
+
+static void realloc_inside_large(void)
+{
+	do_realloc((char *)do_malloc(1 << 20) + 16, 2 << 20);
+}
+
+/* In the cache of a thread, where nobody looks; seen when it goes to the span. */
+static void *free_twice_in_a_thread(void *arg)
+{
+	void *p = do_malloc(100), *q = do_malloc(100);
+
+	(void)arg;
+	do_free(p);
+	do_free(q);
+	do_free(p);
+	return NULL;
+}
+
+static void free_small_twice(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, free_twice_in_a_thread, NULL);
+	pthread_join(thread, NULL);
+}
+
+static void *free_middle_in_a_thread(void *arg)
+{
+	do_free((char *)do_malloc(100) + 16);
+	return arg;
+}
+
+static void free_small_middle(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, free_middle_in_a_thread, NULL);
+	pthread_join(thread, NULL);
+}
+
+FIXTURE(abort)
+{
+	char text[512];
+};
+
+FIXTURE_VARIANT(abort)
+{
+	void (*crime)(void);
+	const char *word;
+};
+
+#define CASE(name, what)					\
+FIXTURE_VARIANT_ADD(abort, name)				\
+{								\
+	.crime = name, .word = what,				\
+}
+
+CASE(free_static, "invalid pointer");
+CASE(free_foreign_map, "invalid pointer");
+CASE(free_large_twice, "double free");
+CASE(free_direct_twice, "double free");
+CASE(free_inside_large, "invalid pointer");
+CASE(realloc_inside_large, "invalid pointer");
+CASE(free_small_twice, "double free");
+CASE(free_small_middle, "middle of an object");
+
+FIXTURE_SETUP(abort)
+{
+	memset(self->text, 0, sizeof(self->text));
+}
+
+FIXTURE_TEARDOWN(abort)
+{
+}
+
+TEST_F(abort, with_a_word)
+{
+	int err[2], status;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(err));
+	pid = fork();
+	if (!pid) {
+		alarm(20);
+		dup2(err[1], 2);
+		signal(SIGABRT, SIG_DFL);
+		variant->crime();
+		_exit(0);
+	}
+	close(err[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	EXPECT_GT(read(err[0], self->text, sizeof(self->text) - 1), 0);
+	EXPECT_EQ(0, strncmp(self->text, "spanheap: ", 10));
+	EXPECT_NE(NULL, strstr(self->text, variant->word)) TH_LOG("it says: %s", self->text);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Forks of all kinds while other threads allocate. Each child uses inherited
+ * objects, frees them, allocates with threads of its own, and exits; a watchdog
+ * is the harness's timeout. Linked with the library.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include <spanheap.h>
+
+#define NR_THREADS	3
+#define NR_OBJECTS	3000
+#define NR_FORKS	45
+
+extern char **environ;
+
+static atomic_bool stop;
+
+static void *noise(void *arg)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)arg;
+	void *ptrs[500] = { NULL };
+
+	while (!stop) {
+		size_t i = (size_t)rand_r(&seed) % 500;
+		size_t size = rand_r(&seed) % 50 ? (size_t)rand_r(&seed) % 3000 :
+			      (size_t)rand_r(&seed) % 1000000;
+
+		free(ptrs[i]);
+		ptrs[i] = malloc(size + 1);
+		memset(ptrs[i], 1, size + 1);
+	}
+	for (size_t i = 0; i < 500; i++)
+		free(ptrs[i]);
+	return NULL;
+}
+
+FIXTURE(fork)
+{
+	pthread_t threads[NR_THREADS];
+	unsigned char *objects[NR_OBJECTS];
+};
+
+static size_t size_of(size_t i)
+{
+	return 1 + i * i % 7000 + (i % 500 == 0) * 500000;
+}
+
+FIXTURE_SETUP(fork)
+{
+	for (size_t i = 0; i < NR_OBJECTS; i++) {
+		self->objects[i] = malloc(size_of(i));
+		memset(self->objects[i], (int)i, size_of(i));
+	}
+	stop = false;
+	for (uintptr_t i = 0; i < NR_THREADS; i++)
+		pthread_create(&self->threads[i], NULL, noise, (void *)(i + 1));
+}
+
+FIXTURE_TEARDOWN(fork)
+{
+	stop = true;
+	for (int i = 0; i < NR_THREADS; i++)
+		pthread_join(self->threads[i], NULL);
+}
+
+static void *briefly(void *arg)
+{
+	void *ptrs[200];
+
+	(void)arg;
+	for (int round = 0; round < 5; round++) {
+		for (size_t i = 0; i < 200; i++)
+			memset(ptrs[i] = malloc(i * 50 + 1), 2, i * 50 + 1);
+		for (size_t i = 0; i < 200; i++)
+			free(ptrs[i]);
+	}
+	return NULL;
+}
+
+/* The life of a child. Return: its exit status. */
+static int live(unsigned char **objects)
+{
+	struct spanheap_memstats stats;
+	pthread_t threads[2];
+
+	for (size_t i = 0; i < NR_OBJECTS; i++) {
+		size_t size = size_of(i);
+
+		if (objects[i][0] != (unsigned char)i || objects[i][size - 1] != (unsigned char)i)
+			return 1;
+		if (i % 3 == 0) {
+			free(objects[i]);
+			objects[i] = NULL;
+		} else if (i % 3 == 1) {
+			objects[i] = realloc(objects[i], size * 2);
+			if (objects[i][size - 1] != (unsigned char)i)
+				return 2;
+		}
+	}
+	for (int i = 0; i < 2; i++) {
+		if (pthread_create(&threads[i], NULL, briefly, NULL))
+			return 3;
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < NR_OBJECTS; i++)
+		free(objects[i]);
+	if (spanheap_stats(&stats, sizeof(stats)) || !stats.heap_sys)
+		return 4;
+	return 0;
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+TEST_F(fork, libc_fork)
+{
+	for (int i = 0; i < NR_FORKS; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(live(self->objects));
+		ASSERT_EQ(0, status_of(pid)) TH_LOG("fork %d", i);
+	}
+}
+
+/* The child is a correct parent. */
+TEST_F(fork, fork_of_a_fork)
+{
+	for (int i = 0; i < NR_FORKS / 5; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			pid = fork();
+			if (!pid)
+				_exit(live(self->objects));
+			if (status_of(pid))
+				_exit(10);
+			_exit(live(self->objects));
+		}
+		ASSERT_EQ(0, status_of(pid)) TH_LOG("fork %d", i);
+	}
+}
+
+/*
+ * No handler runs, libc is in an undefined state where it has locks: the child
+ * does nothing but allocate.
+ */
+static int live_alone(unsigned char **objects)
+{
+	for (size_t i = 0; i < NR_OBJECTS; i++) {
+		size_t size = size_of(i);
+
+		if (objects[i][0] != (unsigned char)i || objects[i][size - 1] != (unsigned char)i)
+			return 1;
+		free(objects[i]);
+		objects[i] = malloc(size);
+		memset(objects[i], (int)i + 1, size);
+	}
+	briefly(NULL);
+	for (size_t i = 0; i < NR_OBJECTS; i++) {
+		if (objects[i][size_of(i) - 1] != (unsigned char)(i + 1))
+			return 2;
+		free(objects[i]);
+	}
+	return 0;
+}
+
+TEST_F(fork, raw_clone)
+{
+	for (int i = 0; i < NR_FORKS; i++) {
+		pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+
+		if (!pid)
+			syscall(SYS_exit_group, live_alone(self->objects));
+		ASSERT_EQ(0, status_of(pid)) TH_LOG("clone %d", i);
+	}
+}
+
+/* They share the memory: nothing may be taken for a new process. */
+TEST_F(fork, vfork_and_spawn)
+{
+	char *argv[] = { "true", NULL };
+
+	for (int i = 0; i < NR_FORKS; i++) {
+		size_t size = size_of((size_t)i);
+		pid_t pid = vfork();
+
+		if (!pid) {
+			free(self->objects[i]);
+			self->objects[i] = malloc(size);
+			memset(self->objects[i], i, size);
+			_exit(0);
+		}
+		ASSERT_EQ(0, status_of(pid));
+		ASSERT_EQ((unsigned char)i, self->objects[i][size - 1]);
+		ASSERT_EQ(0, posix_spawnp(&pid, "true", NULL, NULL, argv, environ));
+		ASSERT_EQ(0, status_of(pid));
+	}
+	EXPECT_EQ(0, live(self->objects));
+}
+
+static atomic_int handlers_run;
+
+static void handler(void)
+{
+	void *ptrs[300];
+
+	for (size_t i = 0; i < 300; i++)
+		memset(ptrs[i] = malloc(i * 97 + 1), 3, i * 97 + 1);
+	free(malloc(5000000));
+	for (size_t i = 0; i < 300; i++)
+		free(ptrs[i]);
+	handlers_run++;
+}
+
+TEST_F(fork, handlers_that_allocate)
+{
+	ASSERT_EQ(0, pthread_atfork(handler, handler, handler));
+	for (int i = 0; i < NR_FORKS / 3; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(live(self->objects));
+		ASSERT_EQ(0, status_of(pid)) TH_LOG("fork %d", i);
+	}
+	EXPECT_EQ(NR_FORKS / 3 * 2, handlers_run);
+}
+
+static void *forks(void *arg)
+{
+	unsigned char **objects = arg;
+
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(live(objects));
+		if (status_of(pid))
+			return arg;
+	}
+	return NULL;
+}
+
+TEST_F(fork, threads_that_fork)
+{
+	pthread_t threads[3];
+
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, forks, self->objects));
+	for (int i = 0; i < 3; i++) {
+		void *failed;
+
+		pthread_join(threads[i], &failed);
+		EXPECT_EQ(NULL, failed);
+	}
+}
+
+static size_t reserved(void)
+{
+	struct spanheap_memstats stats;
+
+	spanheap_stats(&stats, sizeof(stats));
+	return stats.heap_inuse;
+}
+
+/*
+ * A pre-forking server: each generation allocates and frees as much as the one
+ * before, and needs no more for it.
+ */
+TEST(generations)
+{
+	int out[2], status = 0;
+	size_t used[12];
+
+	ASSERT_EQ(0, pipe(out));
+	for (size_t depth = 0; depth < 12; depth++) {
+		void *ptrs[1000];
+		size_t now;
+		pid_t pid;
+
+		for (size_t i = 0; i < 1000; i++)
+			memset(ptrs[i] = malloc(i * 8 + 1), 1, i * 8 + 1);
+		now = reserved();
+		for (size_t i = 0; i < 1000; i++)
+			free(ptrs[i]);
+		ASSERT_EQ((ssize_t)sizeof(now), write(out[1], &now, sizeof(now)));
+		pid = fork();
+		if (pid) {
+			status = status_of(pid);
+			if (depth)
+				_exit(status);
+			break;
+		}
+		if (depth == 11)
+			_exit(0);
+	}
+	ASSERT_EQ(0, status);
+	ASSERT_EQ((ssize_t)sizeof(used), read(out[0], used, sizeof(used)));
+	EXPECT_LE(used[11], used[1] + (1 << 20));
+}
+
+TEST_HARNESS_MAIN
