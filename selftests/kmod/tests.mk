@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# The module, by its device. Natively these skip where it is not loaded.
+
+$(call c_test, kmod/abi,	guest,	kmod/abi.c)
+$(call c_test, kmod/abi-32,	guest,	kmod/abi.c)
+$(call c_test, kmod/access,	guest,	kmod/access.c)
+$(call c_test, kmod/ledger,	guest,	kmod/ledger.c)
+$(call c_test, kmod/mmap,	guest,	kmod/mmap.c)
+$(call c_test, kmod/pages,	guest,	kmod/pages.c)
+$(call c_test, kmod/running,	guest,	kmod/running.c)
+
+build/selftests/kmod/abi-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64

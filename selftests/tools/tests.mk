@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# The spanheap command.
+
+$(call c_test, tools/command,	both,	tools/command.c)
+$(call c_test, tools/stat,	both,	tools/stat.c)
