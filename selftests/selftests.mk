@@ -11,7 +11,7 @@
 
 KSELFTEST := build/kselftest/tools/testing/selftests
 TEST_CFLAGS = $(BASE_CFLAGS) -D_GNU_SOURCE -Wno-unused-parameter -Wno-sign-compare -isystem $(KSELFTEST)
-TEST_LIBS = -pthread
+TEST_LIBS = -pthread -Wl,-rpath,$(CURDIR)/build
 
 TESTS_native :=
 TESTS_guest :=
@@ -25,7 +25,7 @@ define C_TEST
 TESTS_$2 += $1
 build/selftests/$1: selftests/$3 $4 selftests/$(dir $3)tests.mk
 	@mkdir -p $$(@D)
-	$$(CC) $$(TEST_CFLAGS) $$< $$(filter %.o %.a,$$^) -o $$@ $$(TEST_LIBS)
+	$$(CC) $$(TEST_CFLAGS) $$< $$(filter %.o %.a %.so,$$^) -o $$@ $$(TEST_LIBS)
 endef
 c_test = $(eval $(call C_TEST,$(strip $1),$(strip $2),$(strip $3),$4))
 

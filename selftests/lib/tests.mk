@@ -2,17 +2,31 @@
 # The library. Units are linked with its prefixed objects, plain and under each
 # sanitizer; whole programs with the library itself.
 
-LIB_UNITS := central figures heap intent options pages policy procfs sizeclass
+UNITS := central figures heap intent options pages policy procfs sizeclass stress
+# central lists hand out poisoned memory: the cache above unpoisons it
+UNITS_ASAN := $(filter-out central,$(UNITS))
+UNITS_TSAN := central heap intent stress
 unit_objects = $(call lib_objects,prefixed$1,$(LIB_CORE_SRCS))
 
-$(foreach t,$(LIB_UNITS),$(call c_test,lib/$t,native,lib/$t.c,$(call unit_objects)))
-# (central lists hand out poisoned memory: the cache above unpoisons it)
-$(foreach t,$(filter-out central,$(LIB_UNITS)),$(call c_test,lib/$t-asan,native,lib/$t.c,$(call unit_objects,-asan)))
-$(foreach t,central heap intent,$(call c_test,lib/$t-tsan,native,lib/$t.c,$(call unit_objects,-tsan)))
+$(foreach t,$(UNITS),$(call c_test,lib/$t,native,lib/$t.c,$(call unit_objects)))
+$(foreach t,$(UNITS_ASAN),$(call c_test,lib/$t-asan,native,lib/$t.c,$(call unit_objects,-asan)))
+$(foreach t,$(UNITS_TSAN),$(call c_test,lib/$t-tsan,native,lib/$t.c,$(call unit_objects,-tsan)))
 
-$(LIB_UNITS:%=build/selftests/lib/%): TEST_CFLAGS += -DSPANHEAP_PREFIXED
+$(UNITS:%=build/selftests/lib/%): TEST_CFLAGS += -DSPANHEAP_PREFIXED
 build/selftests/lib/%-asan: TEST_CFLAGS += -DSPANHEAP_PREFIXED $(SANITIZE_asan)
 build/selftests/lib/%-tsan: TEST_CFLAGS += -DSPANHEAP_PREFIXED $(SANITIZE_tsan)
 
-LIB_PROGRAMS := descriptor malloc release shortage
-$(foreach t,$(LIB_PROGRAMS),$(call c_test,lib/$t,both,lib/$t.c,build/libspanheap.a))
+# Programs, linked with the shared library; those that judge the malloc family
+# with the static one too.
+PROGRAMS := abort descriptor fork limits malloc release shortage threads
+STATIC := malloc
+$(foreach t,$(PROGRAMS),$(call c_test,lib/$t,both,lib/$t.c,build/libspanheap.so))
+$(foreach t,$(STATIC),$(call c_test,lib/$t-static,native,lib/$t.c,build/libspanheap.a))
+
+$(call c_test,lib/cxx,both,lib/cxx.cc,build/libspanheap.so)
+$(call c_test,lib/cxx-static,native,lib/cxx.cc,build/libspanheap.a)
+build/selftests/lib/cxx build/selftests/lib/cxx-static: private CC := g++
+build/selftests/lib/cxx build/selftests/lib/cxx-static: \
+	private TEST_CFLAGS := -std=c++17 $(filter-out -std=%,$(BASE_CFLAGS))
+
+$(call script_test,lib/real,native,lib/real.sh)
