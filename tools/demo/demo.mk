@@ -3,11 +3,10 @@
 # a picture and a summary under build/demo/.
 DEMO_MODES := handover free dontneed keep
 
+
 build/demo/eat: tools/demo/eat.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $<
+	$(CC) $(BASE_CFLAGS) $(CFLAGS) -o $@ $<
 
-.PHONY: demo
-demo: deps
-	+@$(MAKE) --no-print-directory build/demo/eat all
+run-demo: all build/demo/eat
 	@tools/demo/demo $(DEMO_MODES)
