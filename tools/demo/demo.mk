@@ -8,5 +8,9 @@ build/demo/eat: tools/demo/eat.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(CFLAGS) -o $@ $<
 
-run-demo: all build/demo/eat
+build/demo/recorder: tools/demo/recorder.c build/libspanheap.a
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(CFLAGS) -o $@ $< build/libspanheap.a
+
+run-demo: all build/demo/eat build/demo/recorder
 	@tools/demo/demo $(DEMO_MODES)

@@ -8,56 +8,42 @@
 
 set -u
 
-KEYS=60000		# asked for at random: about two thirds of them come to be
+KEYS=70000		# asked for at random: about two thirds of them come to be
 VALUE=4000		# bytes: about 200 MB in all with redis's own overhead
-LEAVE=48		# MiB that the other process leaves on the machine
+LEAVE=10		# MiB that the other process leaves on the machine
 SOCK=/tmp/redis.sock
 DIR=$(mktemp -d)
 
 cli() { redis-cli -s "$SOCK" "$@"; }
-now_ms() { read -r up _ </proc/uptime; echo $(( ${up%.*} * 1000 + 1${up#*.} * 10 - 1000 )); }
 say() { echo "$*" >&2; }
 die() { say "demo: $*"; exit 1; }
 
-# field FILE KEY: the number behind "KEY:" in a /proc or JSON text
-field() { sed -n "s/.*\"\\?$2\"\\?: *\\([0-9]*\\).*/\\1/p" "$1" | head -n 1; }
+# of KEY: a figure of the last sample
+of() { sed "s/.* $1=\\([0-9]*\\).*/\\1/" "$DIR/sample"; }
 
-# sample FILE: one line of record; leaves the ledger of the server in FILE
+mib() { echo $(($(of "$1") >> 20)); }
+
 sample() {
-	ledger=$(spanheap stat --json "$PID" 2>/dev/null) || return 1
-	ledger=$(echo $ledger)		# on one line
-	rss=$(field "/proc/$PID/status" VmRSS)
-	cpu=$(sed 's/.*) //' "/proc/$PID/stat") || return 1
-	echo "$ledger" >"$1"
-	# fields 10 (minor faults), 14 and 15 (user and system ticks)
-	set -- $cpu
-	ms=$(now_ms)
-	echo "sample $MODE $ms $rss $8 $((${12} + ${13})) $ledger"
+	recorder "$MODE" "$PID" 0 >"$DIR/sample" || die "no ledger of the server"
 }
 
-# watch: samples for the picture while the server runs
-watch() {
-	while sample "$DIR/watched"; do usleep 250000; done
-}
-
-# mib KEY: a figure of the last ledger in whole MiB
-mib() { echo $(( $(field "$DIR/ledger" "$1") >> 20 )); }
-
+# step NAME TEXT: what the ledger says now, beside what ps and VmRSS say
 step() {
-	sample "$DIR/ledger" || die "no ledger of the server"
-	echo "step $MODE $ms $1"
+	sample
+	cat "$DIR/sample"
+	echo "step $MODE $(of ms) $1"
 	ps_rss=$(ps -o pid,rss | awk -v p="$PID" '$1 == p { print $2 }')
-	say "$(printf '%-9s %-22s %6s %6s | %6d %6d %6d %6d %6d %6d' "$MODE" "$2" \
-		"$ps_rss" "$((rss >> 10))M" "$(mib in_use)" "$(mib idle)" \
+	say "$(printf '%-9s %-24s %6s %5dM | %6d %6d %6d %6d %6d %6d' "$MODE" "$2" \
+		"$ps_rss" "$(mib vmrss)" "$(mib in_use)" "$(mib idle)" \
 		"$(mib lazyfree)" "$(mib taken)" "$(mib freed)" "$(mib other)")"
 }
 
-# settle: sample until idle, lazyfree and freed have stood still for a while
+# settle: until nothing has moved for longer than the scavenger waits
 settle() {
 	last= still=0 n=0
-	while [ $still -lt 6 ] && [ $n -lt 60 ]; do
-		sample "$DIR/ledger" || die "no ledger of the server"
-		cur="$(mib idle) $(mib lazyfree) $(mib freed)"
+	while [ $still -lt 10 ] && [ $n -lt 60 ]; do
+		sample
+		cur="$(mib idle) $(mib lazyfree) $(mib rss)"
 		if [ "$cur" = "$last" ]; then still=$((still + 1)); else still=0; fi
 		last=$cur n=$((n + 1))
 		usleep 250000
@@ -77,8 +63,8 @@ job() {
 		[ $n -lt 100 ] || { cat "$redis_log" >&2; die "redis did not start"; }
 		usleep 100000
 	done
-	watch &
-	watcher=$!
+	recorder "$MODE" "$PID" 250 &
+	recorder=$!
 	step start "started"
 
 	redis-benchmark -s "$SOCK" -t set -n $KEYS -r $KEYS -d $VALUE -P 32 -q \
@@ -115,13 +101,12 @@ job() {
 	redis-benchmark -s "$SOCK" -t set -n $((KEYS / 2)) -r $KEYS -d $VALUE -P 32 -q \
 		>/dev/null || die "redis-benchmark failed"
 	step again "loaded again"
-	kill $watcher
 	cli shutdown nosave >/dev/null 2>&1
-	wait "$PID" $watcher
+	wait "$PID" $recorder
 	rm -f "$SOCK"
 }
 
-say "$(printf '%-9s %-22s %6s %6s | %6s %6s %6s %6s %6s %6s' "" "redis-server" \
+say "$(printf '%-9s %-24s %6s %6s | %6s %6s %6s %6s %6s %6s' "" "redis-server" \
 	ps VmRSS in_use idle lazy taken freed other)"
 for mode in "$@"; do
 	job "$mode"
