@@ -8,8 +8,8 @@
 
 set -u
 
-KEYS=70000		# asked for at random: about two thirds of them come to be
-VALUE=4000		# bytes: about 200 MB in all with redis's own overhead
+KEYS=36000		# asked for at random: about two thirds of them come to be
+VALUE=8000		# bytes: about 200 MB in all with the overhead of redis
 LEAVE=10		# MiB that the other process leaves on the machine
 SOCK=/tmp/redis.sock
 DIR=$(mktemp -d)
@@ -63,7 +63,7 @@ job() {
 		[ $n -lt 100 ] || { cat "$redis_log" >&2; die "redis did not start"; }
 		usleep 100000
 	done
-	recorder "$MODE" "$PID" 250 &
+	recorder "$MODE" "$PID" 500 &
 	recorder=$!
 	step start "started"
 
