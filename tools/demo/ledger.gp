@@ -6,9 +6,10 @@ set terminal svg size 1100,760 font "sans-serif,13" background "white"
 set datafile separator "\t"
 set multiplot layout 2,2 title "redis-server: what is resident (MiB), by release mode"
 set style fill solid 0.85 noborder
-set key outside below center horizontal
-set xlabel "seconds"
-set yrange [0:*]
+set key outside below center horizontal samplen 2
+set xlabel "seconds" offset 0,0.6
+set yrange [0:220]
+set xtics offset 0,0.3
 set grid ytics lc rgb "#dddddd"
 do for [mode in modes] {
 	ledger = sprintf("ledger-%s.tsv", mode)
