@@ -75,6 +75,26 @@ static void free_small_twice(void)
 	pthread_join(thread, NULL);
 }
 
+static void *free_in_a_thread(void *arg)
+{
+	do_free(arg);
+	return NULL;
+}
+
+/* The first free is in the span already when the second one comes. */
+static void free_twice_in_two_threads(void)
+{
+	void *neighbour = do_malloc(100), *p = do_malloc(100);
+	pthread_t thread;
+
+	/* which keeps the span in use */
+	*(volatile char *)neighbour = 1;
+	for (int i = 0; i < 2; i++) {
+		pthread_create(&thread, NULL, free_in_a_thread, p);
+		pthread_join(thread, NULL);
+	}
+}
+
 static void *free_middle_in_a_thread(void *arg)
 {
 	do_free((char *)do_malloc(100) + 16);
@@ -113,6 +133,7 @@ CASE(free_direct_twice, "double free");
 CASE(free_inside_large, "invalid pointer");
 CASE(realloc_inside_large, "invalid pointer");
 CASE(free_small_twice, "double free");
+CASE(free_twice_in_two_threads, "double free");
 CASE(free_small_middle, "middle of an object");
 
 FIXTURE_SETUP(abort)
