@@ -7,10 +7,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <spawn.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include "kselftest_harness.h"
 #include "heapload.h"
@@ -230,6 +234,69 @@ TEST_F(grown, privileges_dropped)
 	EXPECT_TRUE(grow_twice(&self->load, &self->more));
 	EXPECT_GE(FIGURE(rss), 200 * MIB);
 	EXPECT_STREQ(expected_backend(), spanheap_backend());
+}
+
+/* From now on this system call is refused to the calling process. */
+static bool forbid(unsigned int nr)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+TEST(open_is_forbidden)
+{
+	struct load load, more;
+
+	ASSERT_TRUE(forbid(SYS_openat));
+	ASSERT_TRUE(load_fill(&load, 96 * MIB));
+	EXPECT_TRUE(grow_twice(&load, &more));
+	EXPECT_STREQ("procfs", spanheap_backend());
+}
+
+TEST(ioctl_is_forbidden)
+{
+	struct load load, more;
+
+	ASSERT_TRUE(forbid(SYS_ioctl));
+	ASSERT_TRUE(load_fill(&load, 96 * MIB));
+	EXPECT_TRUE(grow_twice(&load, &more));
+	EXPECT_STREQ("procfs", spanheap_backend());
+	EXPECT_GE(FIGURE(rss), 200 * MIB);
+}
+
+TEST_F(grown, ioctl_is_forbidden_later)
+{
+	ASSERT_TRUE(forbid(SYS_ioctl));
+	EXPECT_TRUE(grow_twice(&self->load, &self->more));
+	EXPECT_GE(FIGURE(rss), 200 * MIB);
+}
+
+TEST_F(grown, madvise_is_forbidden)
+{
+	ASSERT_TRUE(forbid(SYS_madvise));
+	EXPECT_TRUE(grow_twice(&self->load, &self->more));
+	load_free(&self->more, 0, self->more.nr);
+	EXPECT_EQ(0, spanheap_release_all());
+}
+
+TEST(threads_are_forbidden)
+{
+	struct load load, more;
+
+	ASSERT_TRUE(forbid(SYS_clone3));
+	ASSERT_TRUE(forbid(SYS_clone));
+	ASSERT_TRUE(load_fill(&load, 96 * MIB));
+	EXPECT_TRUE(grow_twice(&load, &more));
+	load_free(&more, 0, more.nr);
+	EXPECT_GE(spanheap_release_all(), 140 * MIB);
 }
 
 TEST(a_small_program_opens_nothing)

@@ -91,7 +91,7 @@ static inline bool have_device(void)
 }
 
 /*
- * Wait until a condition holds, at most 30 s: how long the scavenger needs is
+ * Wait until a condition holds, at most 20 s: how long the scavenger needs is
  * not what is tested.
  */
 static inline void moment(void)
@@ -101,7 +101,7 @@ static inline void moment(void)
 
 #define EVENTUALLY(condition) \
 ({ \
-	int tries_ = 3000; \
+	int tries_ = 2000; \
 	bool held_; \
 	while (!(held_ = (condition)) && --tries_) \
 		moment(); \

@@ -156,21 +156,6 @@ TEST(keys)
 	EXPECT_EQ(sum, json_number(c.out, "rss"));
 }
 
-TEST(json_is_json)
-{
-	struct capture c;
-	char *const argv[] = {
-		"sh", "-c", "command -v python3 >/dev/null || exit 77; "
-			    "\"$0\" stat --json | python3 -m json.tool >/dev/null",
-		(char *)spanheap(), NULL
-	};
-
-	capture(&c, argv);
-	if (c.status == 77)
-		SKIP(return, "no python3 here");
-	EXPECT_EQ(0, c.status);
-}
-
 TEST(no_module_wanted)
 {
 	struct capture c;

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Giving back, over a page heap of a few runs made by hand: which pages an order
+ * touches and which not. What the kernel did is asked of mincore(2).
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include "kselftest_harness.h"
+#include <spanheap.h>
+#include "../../lib/giveback.h"
+#include "../../lib/heap.h"
+
+#define PAGES	4096UL		/* 16 MiB */
+#define HUGE	512UL
+#define SECOND	1000000000ULL
+
+/* The heap: runs with an age, taken and put as the real one does. */
+static struct reserve reserve;
+static struct {
+	size_t first, nr;
+	uint64_t age_ns;
+} runs[8];
+static size_t nr_runs;
+static int runs_out;
+
+bool heap_run_take(struct heap_run *run, unsigned int intents, uint64_t min_age_ns,
+		   uint64_t *cursor)
+{
+	while (*cursor < nr_runs) {
+		size_t counts[SPANHEAP_NR_INTENTS], i = (*cursor)++;
+		bool has = false;
+
+		intent_count(reserve.map, runs[i].first, runs[i].nr, counts);
+		for (int k = 0; k < SPANHEAP_NR_INTENTS; k++)
+			has |= counts[k] && (intents & 1U << k);
+		if (!has || runs[i].age_ns < min_age_ns)
+			continue;
+		*run = (struct heap_run){ &reserve, runs[i].first, runs[i].nr };
+		runs_out++;
+		return true;
+	}
+	return false;
+}
+
+void heap_run_put(const struct heap_run *run)
+{
+	(void)run;
+	runs_out--;
+}
+
+static void add_run(size_t first, size_t nr, uint64_t age_ns)
+{
+	runs[nr_runs].first = first;
+	runs[nr_runs].nr = nr;
+	runs[nr_runs++].age_ns = age_ns;
+}
+
+static size_t count(unsigned int intent)
+{
+	size_t counts[SPANHEAP_NR_INTENTS];
+
+	intent_count(reserve.map, 0, PAGES, counts);
+	return counts[intent];
+}
+
+static bool resident(size_t page)
+{
+	unsigned char vec = 0;
+
+	mincore(reserve.base + page * BASE_PAGE_SIZE, BASE_PAGE_SIZE, &vec);
+	return vec & 1;
+}
+
+static size_t nr_resident(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < PAGES; i++)
+		n += resident(i);
+	return n;
+}
+
+/* All pages IN_USE and written; @off: pages by which it misses a huge page. */
+static void make_heap(size_t off)
+{
+	char *p = mmap(NULL, (PAGES + 2 * HUGE) * BASE_PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t base = ((uintptr_t)p + HUGE * BASE_PAGE_SIZE - 1) & -(HUGE * BASE_PAGE_SIZE);
+	bool zeroed;
+
+	madvise(p, (PAGES + 2 * HUGE) * BASE_PAGE_SIZE, MADV_NOHUGEPAGE);
+	reserve.base = (char *)base + off * BASE_PAGE_SIZE;
+	reserve.length = PAGES * BASE_PAGE_SIZE;
+	reserve.map = mmap(NULL, PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(reserve.base, 1, reserve.length);
+	intent_take(reserve.map, 0, PAGES, &zeroed);
+}
+
+FIXTURE(heap)
+{
+	int unused;
+};
+
+FIXTURE_SETUP(heap)
+{
+	make_heap(0);
+	ASSERT_EQ(PAGES, count(SPANHEAP_IN_USE));
+	ASSERT_EQ(PAGES, nr_resident());
+}
+
+FIXTURE_TEARDOWN(heap)
+{
+	EXPECT_EQ(0, runs_out);
+}
+
+TEST_F(heap, only_free_pages_that_are_old_enough)
+{
+	add_run(0, 100, 2 * SECOND);
+	add_run(200, 100, SECOND / 2);
+	EXPECT_FALSE(giveback_pass(SPANHEAP_RELEASE_DONTNEED, false, false, SECOND));
+	EXPECT_EQ(100, count(SPANHEAP_RELEASED));
+	EXPECT_EQ(PAGES - 100, nr_resident());
+	EXPECT_FALSE(resident(0));
+	EXPECT_FALSE(resident(99));
+	EXPECT_TRUE(resident(100));
+	EXPECT_TRUE(resident(200));
+}
+
+TEST_F(heap, handing_over_changes_the_map_alone)
+{
+	add_run(10, 50, SECOND);
+	EXPECT_FALSE(giveback_pass(SPANHEAP_RELEASE_HANDOVER, true, true, 0));
+	/* Not registered with a module that is there: released instead. */
+	EXPECT_EQ(0, count(SPANHEAP_IDLE));
+	reserve.registered = true;
+	add_run(100, 50, SECOND);
+	EXPECT_FALSE(giveback_pass(SPANHEAP_RELEASE_HANDOVER, true, true, 0));
+	EXPECT_EQ(50, count(SPANHEAP_IDLE));
+	EXPECT_TRUE(resident(100));
+}
+
+TEST_F(heap, keep_and_lazy)
+{
+	add_run(0, 1000, SECOND);
+	EXPECT_FALSE(giveback_pass(SPANHEAP_RELEASE_KEEP, false, true, 0));
+	EXPECT_EQ(PAGES, count(SPANHEAP_IN_USE));
+	EXPECT_FALSE(giveback_pass(SPANHEAP_RELEASE_FREE, false, false, 0));
+	EXPECT_EQ(1000, count(SPANHEAP_LAZY));
+	EXPECT_EQ(PAGES, nr_resident());
+	/* What is given back stays as it is. */
+	giveback_pass(SPANHEAP_RELEASE_DONTNEED, false, false, 0);
+	EXPECT_EQ(1000, count(SPANHEAP_LAZY));
+	EXPECT_EQ(1000 * BASE_PAGE_SIZE, giveback_all());
+	EXPECT_EQ(1000, count(SPANHEAP_RELEASED));
+	EXPECT_EQ(PAGES - 1000, nr_resident());
+	EXPECT_EQ(0, giveback_all());
+}
+
+TEST_F(heap, whole_huge_pages_first)
+{
+	/* Two whole ones, and parts of two more. */
+	add_run(HUGE - 100, 2 * HUGE + 150, 2 * SECOND);
+	EXPECT_TRUE(giveback_pass(SPANHEAP_RELEASE_DONTNEED, false, true, SECOND));
+	EXPECT_EQ(2 * HUGE, count(SPANHEAP_RELEASED));
+	EXPECT_FALSE(resident(HUGE));
+	EXPECT_FALSE(resident(3 * HUGE - 1));
+	EXPECT_TRUE(resident(HUGE - 1));
+	EXPECT_TRUE(resident(3 * HUGE));
+	/* The parts wait eight times as long. */
+	runs[0].age_ns = 8 * SECOND;
+	EXPECT_FALSE(giveback_pass(SPANHEAP_RELEASE_DONTNEED, false, true, SECOND));
+	EXPECT_EQ(2 * HUGE + 150, count(SPANHEAP_RELEASED));
+}
+
+TEST(huge_pages_lie_by_address)
+{
+	make_heap(100);
+	add_run(0, 2 * HUGE, SECOND);
+	EXPECT_TRUE(giveback_pass(SPANHEAP_RELEASE_DONTNEED, false, true, SECOND));
+	EXPECT_EQ(HUGE, count(SPANHEAP_RELEASED));
+	EXPECT_TRUE(resident(HUGE - 101));
+	EXPECT_FALSE(resident(HUGE - 100));
+	EXPECT_FALSE(resident(2 * HUGE - 101));
+	EXPECT_TRUE(resident(2 * HUGE - 100));
+}
+
+TEST_F(heap, the_oldest_idle_pages_go_first_and_no_more_than_asked)
+{
+	add_run(0, 300, SECOND);
+	add_run(1000, 300, 100 * SECOND);
+	add_run(2000, 300, 10 * SECOND);
+	giveback_pass(SPANHEAP_RELEASE_HANDOVER, false, true, 0);
+	EXPECT_EQ(900, count(SPANHEAP_IDLE));
+	EXPECT_EQ(350 * BASE_PAGE_SIZE, giveback_idle(350 * BASE_PAGE_SIZE));
+	EXPECT_EQ(350, count(SPANHEAP_RELEASED));
+	EXPECT_FALSE(resident(1000));
+	EXPECT_FALSE(resident(1299));
+	EXPECT_FALSE(resident(2000));
+	EXPECT_TRUE(resident(2050));
+	EXPECT_TRUE(resident(0));
+	/* More than there is. */
+	EXPECT_EQ(550 * BASE_PAGE_SIZE, giveback_idle(PAGES * BASE_PAGE_SIZE));
+	EXPECT_EQ(0, count(SPANHEAP_IDLE));
+}
+
+TEST_F(heap, idle_huge_pages_go_whole)
+{
+	add_run(HUGE + 10, 3 * HUGE, 100 * SECOND);
+	giveback_pass(SPANHEAP_RELEASE_HANDOVER, false, true, 0);
+	/* One page is asked for: splitting a huge one would free nothing. */
+	EXPECT_EQ(HUGE * BASE_PAGE_SIZE, giveback_idle(BASE_PAGE_SIZE));
+	EXPECT_TRUE(resident(2 * HUGE - 1));
+	EXPECT_FALSE(resident(2 * HUGE));
+	EXPECT_FALSE(resident(3 * HUGE - 1));
+	EXPECT_TRUE(resident(3 * HUGE));
+}
+
+TEST_F(heap, what_cannot_be_released_stays_in_use)
+{
+	add_run(0, 100, SECOND);
+	if (mlock(reserve.base, 10 * BASE_PAGE_SIZE))
+		SKIP(return, "no memory may be locked");
+	EXPECT_EQ(0, giveback_all());
+	EXPECT_EQ(PAGES, count(SPANHEAP_IN_USE));
+	EXPECT_TRUE(resident(0));
+	munlock(reserve.base, 10 * BASE_PAGE_SIZE);
+	EXPECT_EQ(100 * BASE_PAGE_SIZE, giveback_all());
+}
+
+TEST_HARNESS_MAIN
