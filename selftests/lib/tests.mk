@@ -16,6 +16,16 @@ $(UNITS:%=build/selftests/lib/%): TEST_CFLAGS += -DSPANHEAP_PREFIXED
 build/selftests/lib/%-asan: TEST_CFLAGS += -DSPANHEAP_PREFIXED $(SANITIZE_asan)
 build/selftests/lib/%-tsan: TEST_CFLAGS += -DSPANHEAP_PREFIXED $(SANITIZE_tsan)
 
+# Giving back, over a page heap of the test's own.
+$(call c_test,lib/giveback,native,lib/giveback.c,\
+	$(call lib_objects,prefixed,lib/giveback.c lib/intent.c lib/lock.c lib/policy/release.c))
+
+# The scavenger's thread under the sanitizers: a program of which malloc is ours.
+$(call c_test,lib/release-asan,native,lib/release.c,build/libspanheap-prefixed-asan.a)
+$(call c_test,lib/release-tsan,native,lib/release.c,build/libspanheap-prefixed-tsan.a)
+build/selftests/lib/release-asan build/selftests/lib/release-tsan: \
+	TEST_CFLAGS += -include stdlib.h -Dmalloc=sh_malloc -Dfree=sh_free
+
 # Programs, linked with the shared library; those that judge the malloc family
 # with the static one too.
 PROGRAMS := abort descriptor fork limits malloc release shortage threads
@@ -28,5 +38,7 @@ $(call c_test,lib/cxx-static,native,lib/cxx.cc,build/libspanheap.a)
 build/selftests/lib/cxx build/selftests/lib/cxx-static: private CC := g++
 build/selftests/lib/cxx build/selftests/lib/cxx-static: \
 	private TEST_CFLAGS := -std=c++17 $(filter-out -std=%,$(BASE_CFLAGS))
+
+$(call c_test,lib/audit,guest,lib/audit.c,build/libspanheap.so)
 
 $(call script_test,lib/real,native,lib/real.sh)

@@ -3,3 +3,4 @@
 
 $(call c_test, tools/command,	both,	tools/command.c)
 $(call c_test, tools/stat,	both,	tools/stat.c)
+$(call script_test, tools/json,	native,	tools/json.sh)
