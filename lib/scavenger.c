@@ -70,13 +70,24 @@ unsigned int scavenger_mode(void)
 
 /* The world of the schedule: this process. @ctx is whether huge pages are made. */
 
-static uint64_t world_now(void *ctx)
+static uint64_t read_clock(clockid_t id)
 {
 	struct timespec ts;
 
-	(void)ctx;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t world_now(void *ctx)
+{
+	(void)ctx;
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+static uint64_t world_cpu(void *ctx)
+{
+	(void)ctx;
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static bool world_poked(void *ctx)
@@ -112,6 +123,7 @@ static void world_release(void *ctx, uint64_t bytes)
 
 static const struct schedule_ops world = {
 	.now = world_now,
+	.cpu = world_cpu,
 	.poked = world_poked,
 	.pass = world_pass,
 	.idle = world_idle,

@@ -211,7 +211,9 @@ static int device_attach(struct reserve *r)
 	errno = saved;
 	if (!ret)
 		return 0;
-	backend_lost("the module does not take another region");
+	/* At a limit the module is as good as ever for what it has. */
+	if (ret != -ENOSPC && ret != -ENOMEM)
+		backend_lost("the module does not take another region");
 	return procfs_backend.attach(r);
 }
 

@@ -6,7 +6,8 @@
  * followed by another one a delay later, since what it saw freed last may have
  * been too young; a pass that finds no mark has seen everything old enough, and
  * none follows until the next free. So each free is handled between one and two
- * delays after it, and an idle program wakes nobody.
+ * delays after it (later only where a pass is much work), and an idle program
+ * wakes nobody.
  *
  * Looks at headroom. Only while there are idle bytes that the module does not
  * take by itself, at a period that follows from the distance to the limit.
@@ -20,24 +21,40 @@
  */
 #define PASS_PERIOD_MIN	(10 * MS)
 
+/*
+ * A pass is followed by a pause of at least this many times the CPU that it
+ * took: giving back costs a program no more than 2 % of a CPU over time, however
+ * large its heap. (Go's scavenger paces itself at 1 %; ours also hands over,
+ * which is what keeps the rest of the program from faulting.)
+ */
+#define PASS_PAUSE	50
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static void pass_if_due(struct schedule *s, const struct schedule_ops *ops,
 			void *ctx, uint64_t delay_ns)
 {
-	uint64_t period = delay_ns > PASS_PERIOD_MIN ? delay_ns : PASS_PERIOD_MIN;
+	uint64_t period = max_u64(delay_ns, PASS_PERIOD_MIN);
+	uint64_t cpu;
 	bool again;
 
 	if (s->next_pass == NEVER) {
 		if (ops->poked(ctx))
-			s->next_pass = ops->now(ctx) + period;
+			s->next_pass = max_u64(ops->now(ctx) + period, s->rest_until);
 		return;
 	}
 	if (ops->now(ctx) < s->next_pass)
 		return;
 	/* The mark first: what comes free during the pass is the next one's. */
 	again = ops->poked(ctx);
+	cpu = ops->cpu(ctx);
 	if (ops->pass(ctx, delay_ns))
 		again = true;
-	s->next_pass = again ? ops->now(ctx) + period : NEVER;
+	s->rest_until = ops->now(ctx) + (ops->cpu(ctx) - cpu) * PASS_PAUSE;
+	s->next_pass = again ? max_u64(ops->now(ctx) + period, s->rest_until) : NEVER;
 }
 
 static void look_if_due(struct schedule *s, const struct schedule_ops *ops, void *ctx)

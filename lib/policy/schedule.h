@@ -14,6 +14,7 @@
 /**
  * struct schedule_ops - the world that a schedule acts upon
  * @now: CLOCK_MONOTONIC in ns
+ * @cpu: CPU time that the caller has used, in ns
  * @poked: whether spans have come free since the last call (takes the mark)
  * @pass: give back what is at least @delay_ns old, by the mode in force;
  *	true when something was left for a later pass though it was that old
@@ -24,6 +25,7 @@
  */
 struct schedule_ops {
 	uint64_t (*now)(void *ctx);
+	uint64_t (*cpu)(void *ctx);
 	bool (*poked)(void *ctx);
 	bool (*pass)(void *ctx, uint64_t delay_ns);
 	uint64_t (*idle)(void *ctx);
@@ -34,10 +36,12 @@ struct schedule_ops {
 /**
  * struct schedule - what is due
  * @next_pass: time of the next pass, or NEVER: all that was freed is handled
+ * @rest_until: no pass before, so that passes do not take too much CPU
  * @next_look: time of the next look at headroom, or NEVER: nothing is idle
  */
 struct schedule {
 	uint64_t next_pass;
+	uint64_t rest_until;
 	uint64_t next_look;
 };
 

@@ -306,6 +306,28 @@ TEST(threads_are_forbidden)
 	EXPECT_GE(spanheap_release_all(), SECOND - SLACK);
 }
 
+/* The administrator allows one region: the rest of the heap is not the module's. */
+TEST(more_than_the_module_takes)
+{
+	static const char limit[] = "/sys/module/spanheap/parameters/max_regions";
+	int fd = open(limit, O_RDWR);
+	struct load load, more;
+	char old[16] = "";
+
+	if (fd < 0 || read(fd, old, sizeof(old)) <= 0)
+		SKIP(return, "no spanheap.ko, or not root");
+	ASSERT_EQ(1, pwrite(fd, "1", 1, 0));
+	EXPECT_TRUE(load_fill(&load, FIRST) && grow_twice(&load, &more));
+	EXPECT_STREQ("device", spanheap_backend());
+	EXPECT_GE(FIGURE(in_use), FIRST / 2);
+	/* Handed over where the module knows it, released where it does not. */
+	load_free(&load, 0, load.nr);
+	load_free(&more, 0, more.nr);
+	EXPECT_TRUE(EVENTUALLY(FIGURE(idle) > FIRST / 2 && FIGURE(rss) < SECOND));
+	pwrite(fd, old, strlen(old), 0);
+	close(fd);
+}
+
 TEST(a_small_program_opens_nothing)
 {
 	struct load load;

@@ -30,6 +30,8 @@ struct world {
 	uint64_t headroom;
 	uint64_t shrink;
 	uint64_t released;
+	uint64_t cpu;
+	uint64_t pass_cost;
 	int passes;
 	int looks;
 	int steps;
@@ -38,6 +40,11 @@ struct world {
 static uint64_t w_now(void *ctx)
 {
 	return ((struct world *)ctx)->now;
+}
+
+static uint64_t w_cpu(void *ctx)
+{
+	return ((struct world *)ctx)->cpu;
 }
 
 static bool w_poked(void *ctx)
@@ -54,6 +61,8 @@ static bool w_pass(void *ctx, uint64_t delay)
 	struct world *w = ctx;
 
 	w->passes++;
+	w->cpu += w->pass_cost;
+	w->now += w->pass_cost;
 	for (int i = 0; i < w->nr; i++) {
 		if (!w->given[i] && w->freed[i] + delay <= w->now)
 			w->given[i] = w->now;
@@ -84,7 +93,7 @@ static void w_release(void *ctx, uint64_t bytes)
 }
 
 static const struct schedule_ops ops = {
-	.now = w_now, .poked = w_poked, .pass = w_pass, .idle = w_idle,
+	.now = w_now, .cpu = w_cpu, .poked = w_poked, .pass = w_pass, .idle = w_idle,
 	.headroom = w_headroom, .release = w_release,
 };
 
@@ -168,6 +177,20 @@ TEST(a_busy_program_gets_a_pass_a_delay)
 	EXPECT_TRUE(run_until(&s, &w, w.now + 10 * SECOND));
 	for (int i = 0; i < w.nr; i++)
 		EXPECT_LE(w.given[i], w.freed[i] + 2 * DELAY);
+}
+
+TEST(a_large_heap_costs_two_percent)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = SECOND, .headroom = GIB, .pass_cost = SECOND / 2 };
+	uint64_t start = w.now;
+
+	while (w.now < start + 1000 * SECOND) {
+		w.poked = true;
+		run_until(&s, &w, w.now + SECOND);
+	}
+	EXPECT_LE(w.cpu * 50, 1050 * SECOND);
+	EXPECT_GE(w.cpu * 50, 900 * SECOND);
 }
 
 TEST(parts_of_huge_pages_are_come_back_to)

@@ -213,4 +213,22 @@ TEST(bad_options_are_told_once)
 	EXPECT_NE(NULL, strstr(c.err, "handover, free, dontneed or keep"));
 }
 
+TEST(which_backend_is_told_who_asks)
+{
+	bool device = !access("/dev/spanheap", R_OK | W_OK);
+	struct capture c;
+
+	setenv("SPANHEAP_BACKEND", "device", 1);
+	CAPTURE(&c, "stat", "--json");
+	EXPECT_EQ(0, c.status);
+	EXPECT_EQ(!device, !!strstr(c.err, "no use of /dev/spanheap: No such file"));
+	EXPECT_EQ(!device, count_lines(c.err));
+	unsetenv("SPANHEAP_BACKEND");
+	CAPTURE(&c, "stat", "--json");
+	EXPECT_STREQ("", c.err);
+	setenv("SPANHEAP_VERBOSE", "1", 1);
+	CAPTURE(&c, "stat", "--json");
+	EXPECT_STREQ(device ? "spanheap: backend device\n" : "spanheap: backend procfs\n", c.err);
+}
+
 TEST_HARNESS_MAIN

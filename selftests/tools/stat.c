@@ -234,7 +234,8 @@ TEST_F(eater, handover)
 		SKIP(return, "no spanheap.ko: pages of others are not known");
 	self->pid = start_eater("handover");
 	ASSERT_GT(self->pid, 0);
-	EXPECT_TRUE(eventually(&c, self->pid, "idle", FREED)) TH_LOG("%s", c.out);
+	EXPECT_TRUE(eventually(&c, self->pid, "idle", FREED))
+		TH_LOG("%s", c.out);
 	EXPECT_GT(json_number(c.out, "rss"), KEPT + FREED);
 	EXPECT_GT(json_number(c.out, "in_use"), KEPT - SLACK);
 	EXPECT_LT(json_number(c.out, "in_use"), KEPT + SLACK);
@@ -251,7 +252,8 @@ TEST_F(eater, free)
 
 	self->pid = start_eater("free");
 	ASSERT_GT(self->pid, 0);
-	EXPECT_TRUE(eventually(&c, self->pid, "lazyfree", FREED)) TH_LOG("%s", c.out);
+	EXPECT_TRUE(eventually(&c, self->pid, "lazyfree", FREED))
+		TH_LOG("%s", c.out);
 	/* What top shows has not moved. */
 	EXPECT_GT(smaps_field(self->pid, "Rss"), KEPT + FREED);
 	if (have_device())
@@ -264,11 +266,29 @@ TEST_F(eater, dontneed)
 
 	self->pid = start_eater("dontneed");
 	ASSERT_GT(self->pid, 0);
-	EXPECT_TRUE(eventually(&c, self->pid, "rss", KEPT)) TH_LOG("%s", c.out);
+	EXPECT_TRUE(eventually(&c, self->pid, "rss", KEPT))
+		TH_LOG("%s", c.out);
 	EXPECT_LT(smaps_field(self->pid, "Rss"), KEPT + SLACK);
 	EXPECT_EQ(0, json_number(c.out, "lazyfree"));
 	if (have_device())
 		EXPECT_GT(json_number(c.out, "freed"), FREED - SLACK);
+}
+
+/* It has not told the module of its heap, which then is like anybody's memory. */
+TEST_F(eater, on_its_own)
+{
+	struct capture c;
+
+	setenv("SPANHEAP_BACKEND", "procfs", 1);
+	self->pid = start_eater("dontneed");
+	unsetenv("SPANHEAP_BACKEND");
+	ASSERT_GT(self->pid, 0);
+	EXPECT_TRUE(eventually(&c, self->pid, "rss", KEPT))
+		TH_LOG("%s", c.out);
+	EXPECT_EQ(have_device(), exact(&c));
+	EXPECT_EQ(0, json_number(c.out, "in_use"));
+	EXPECT_EQ(0, json_number(c.out, "freed"));
+	EXPECT_EQ(json_number(c.out, "rss"), json_number(c.out, "other"));
 }
 
 TEST_F(eater, keep)
