@@ -10,7 +10,8 @@
 # test by "build/selftests/DIR/NAME: TEST_CFLAGS += ...".
 
 KSELFTEST := build/kselftest/tools/testing/selftests
-TEST_CFLAGS = $(BASE_CFLAGS) -D_GNU_SOURCE -Wno-unused-parameter -Wno-sign-compare -isystem $(KSELFTEST)
+TEST_CFLAGS = $(BASE_CFLAGS) -D_GNU_SOURCE -Wno-unused-parameter -Wno-sign-compare -isystem $(KSELFTEST) \
+	-include selftests/patience.h
 TEST_LIBS = -pthread -Wl,-rpath,$(CURDIR)/build
 
 TESTS_native :=
@@ -19,7 +20,7 @@ TESTS_both :=
 # Tests that may skip a case in the guest: nowhere else is a skip expected there.
 MAY_SKIP :=
 # What the guest is to have beside the tests: programs that they run.
-GUEST_ADD := build/spanheap
+GUEST_ADD := build/spanheap /usr/bin/python3
 
 define C_TEST
 TESTS_$2 += $1

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# The guest runner itself.
+
+$(call script_test,vm/runner,native,vm/runner.sh)
+$(call script_test,vm/log,native,vm/log_test.py)
