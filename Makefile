@@ -14,6 +14,9 @@ kdir = $(or $(realpath build/guest/$1/headers),/lib/modules/$1/build)
 # The flags of everything that is not the module; fragments add their own.
 BASE_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Iinclude -Iinclude/uapi -MMD -MP
 
+# $(call run,WHAT) before a command shows "WHAT target" in its place; V=1: itself.
+run = $(if $(V),,@printf '  %-5s%s\n' $1 $@;)
+
 ALL :=
 PACKAGES := tools/deps/packages
 
@@ -61,8 +64,9 @@ help:
 	@echo 'make deps       install the Debian packages of $(PACKAGES), unpack the'
 	@echo '                guest kernels under build/guest/; harmless when repeated'
 	@echo 'make check      deps, build, every test on this machine and in the guests'
-	@echo 'make check TESTS="kmod/ledger lib/%" KERNELS=6.12'
-	@echo '                only these tests, only on these kernels (native: "none")'
+	@echo 'make check TESTS="kmod/ledger lib/%" WHERE="native 6.12"'
+	@echo '                only these tests, only there (a kernel by its beginning)'
 	@echo 'make demo       deps, build, the ledger of a real server in a guest'
 	@echo 'make clean      remove what was built, keep the unpacked kernels'
 	@echo 'make distclean  remove all of build/'
+	@echo 'V=1             show the commands'

@@ -15,7 +15,7 @@ build/kmod/$1/spanheap.ko: $(KMOD_INPUTS) $(wildcard $(call kdir,$1)/Module.symv
 	@ln -sf $(addprefix $(CURDIR)/,$(KMOD_SOURCES)) build/kmod/$1/kmod/
 	@ln -sfn $(CURDIR)/include build/kmod/$1/include
 	@ln -sf $(CURDIR)/Kbuild build/kmod/$1/Kbuild
-	+$$(MAKE) -C $(call kdir,$1) M=$(CURDIR)/build/kmod/$1 modules
+	+$$(call run,KMOD)$$(MAKE) $$(if $$(V),,-s) CONFIG_DEBUG_INFO_BTF_MODULES= -C $(call kdir,$1) M=$(CURDIR)/build/kmod/$1 modules
 	@touch $$@
 endef
 

@@ -23,22 +23,22 @@ lib_objects = $(patsubst lib/%.c,build/lib/$1/%.o,$2)
 build/lib/plain/cxx.o: LIB_CFLAGS += -fexceptions
 build/lib/plain/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(LIB_CFLAGS) -c $< -o $@
+	$(call run,CC)$(CC) $(LIB_CFLAGS) -c $< -o $@
 
 build/lib/prefixed/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(LIB_CFLAGS) -DSPANHEAP_PREFIXED -c $< -o $@
+	$(call run,CC)$(CC) $(LIB_CFLAGS) -DSPANHEAP_PREFIXED -c $< -o $@
 
 define LIB_SANITIZED
 build/lib/prefixed-$1/%.o: lib/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(LIB_CFLAGS) $$(SANITIZE_$1) -DSPANHEAP_PREFIXED -c $$< -o $$@
+	$$(call run,CC)$$(CC) $$(LIB_CFLAGS) $$(SANITIZE_$1) -DSPANHEAP_PREFIXED -c $$< -o $$@
 endef
 $(eval $(call LIB_SANITIZED,asan))
 $(eval $(call LIB_SANITIZED,tsan))
 
 build/libspanheap.so.1: $(call lib_objects,plain,$(LIB_SRCS)) lib/spanheap.map
-	$(CC) -shared -Wl,-soname,libspanheap.so.1 -Wl,--version-script=lib/spanheap.map \
+	$(call run,LD)$(CC) -shared -Wl,-soname,libspanheap.so.1 -Wl,--version-script=lib/spanheap.map \
 		-Wl,-z,nodelete,-z,relro,-z,now,-z,initfirst -Wl,--no-undefined \
 		$(filter %.o,$^) -o $@
 
@@ -48,8 +48,8 @@ build/libspanheap.so: build/libspanheap.so.1
 # Static: one object whose inner names are nobody's but its own, so that they
 # collide with none of the program's, and two builds fit into one program.
 build/lib/%/core.o:
-	$(LD) -r $^ -o $@.all
-	$(OBJCOPY) --localize-hidden $@.all $@
+	$(call run,LD)$(LD) -r $^ -o $@.all
+	@$(OBJCOPY) --localize-hidden $@.all $@
 	@rm $@.all
 
 OBJCOPY ?= objcopy
@@ -61,11 +61,11 @@ build/lib/prefixed-tsan/core.o: $(call lib_objects,prefixed-tsan,$(LIB_CORE_SRCS
 
 build/libspanheap.a: build/lib/plain/core.o build/lib/plain/cxx.o
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call run,AR)$(AR) rcs $@ $^
 
 build/libspanheap-%.a: build/lib/%/core.o
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call run,AR)$(AR) rcs $@ $^
 
 LIB_PREFIXED := build/libspanheap-prefixed.a build/libspanheap-prefixed-asan.a \
 	build/libspanheap-prefixed-tsan.a

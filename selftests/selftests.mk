@@ -26,7 +26,7 @@ define C_TEST
 TESTS_$2 += $1
 build/selftests/$1: selftests/$3 $4 selftests/$(dir $3)tests.mk
 	@mkdir -p $$(@D)
-	$$(CC) $$(TEST_CFLAGS) $$< $$(filter %.o %.a %.so,$$^) -o $$@ $$(TEST_LIBS)
+	$$(call run,TEST)$$(CC) $$(TEST_CFLAGS) $$< $$(filter %.o %.a %.so,$$^) -o $$@ $$(TEST_LIBS)
 endef
 c_test = $(eval $(call C_TEST,$(strip $1),$(strip $2),$(strip $3),$4))
 

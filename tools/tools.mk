@@ -7,10 +7,10 @@ TOOLS_OBJS := $(patsubst tools/%.c,build/tools/%.o,$(wildcard tools/*.c))
 ALL += build/spanheap
 
 build/spanheap: $(TOOLS_OBJS) build/libspanheap.a
-	$(CC) $(LDFLAGS) -o $@ $(TOOLS_OBJS) build/libspanheap.a
+	$(call run,LD)$(CC) $(LDFLAGS) -o $@ $(TOOLS_OBJS) build/libspanheap.a
 
 build/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) -D_GNU_SOURCE -c -o $@ $<
+	$(call run,CC)$(CC) $(BASE_CFLAGS) $(CFLAGS) -D_GNU_SOURCE -c -o $@ $<
 
 -include $(TOOLS_OBJS:.o=.d)

@@ -6,11 +6,11 @@ DEMO_MODES := handover free dontneed keep
 
 build/demo/eat: tools/demo/eat.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) -o $@ $<
+	$(call run,CC)$(CC) $(BASE_CFLAGS) $(CFLAGS) -o $@ $<
 
 build/demo/recorder: tools/demo/recorder.c build/libspanheap.a
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) -o $@ $< build/libspanheap.a
+	$(call run,CC)$(CC) $(BASE_CFLAGS) $(CFLAGS) -o $@ $< build/libspanheap.a
 
 run-demo: all build/demo/eat build/demo/recorder
 	@tools/demo/demo $(DEMO_MODES)
