@@ -555,14 +555,15 @@ static bool run_out_locked(const struct heap_run *run)
 	return false;
 }
 
-static void run_in_locked(const struct heap_run *run)
+/* By value: @run may be the very entry that is cleared here. */
+static void run_in_locked(struct heap_run run)
 {
 	for (size_t i = 0; i < MAX_RUNS_OUT; i++) {
-		if (runs_out[i].reserve == run->reserve && runs_out[i].first == run->first)
+		if (runs_out[i].reserve == run.reserve && runs_out[i].first == run.first)
 			runs_out[i].reserve = NULL;
 	}
-	put_pages_locked((struct heap_reserve *)run->reserve, run->first / BASE_PAGES,
-			 run->nr / BASE_PAGES);
+	put_pages_locked((struct heap_reserve *)run.reserve, run.first / BASE_PAGES,
+			 run.nr / BASE_PAGES);
 }
 
 /* Return: 1 with a run, 0 at the end, -1 to go on. */
@@ -628,7 +629,7 @@ void heap_run_put(const struct heap_run *run)
 {
 	gate_enter(&gate_strays);
 	lock_acquire(&heap_lock);
-	run_in_locked(run);
+	run_in_locked(*run);
 	lock_release(&heap_lock);
 	gate_leave(&gate_strays);
 }
@@ -641,7 +642,7 @@ void heap_fork_child(bool whole)
 	if (whole) {
 		for (size_t i = 0; i < MAX_RUNS_OUT; i++) {
 			if (runs_out[i].reserve)
-				run_in_locked(&runs_out[i]);
+				run_in_locked(runs_out[i]);
 		}
 	} else {
 		memset(runs_out, 0, sizeof(runs_out));
