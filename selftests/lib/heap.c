@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "kselftest_harness.h"
 #include "../../lib/cache.h"
 #include "../../lib/fork.h"
@@ -221,6 +223,31 @@ TEST(runs_by_intent_and_age)
 	span = heap_span_alloc(64, 1);
 	cache_leave(inside);
 	EXPECT_EQ(0, count_runs(1 << SPANHEAP_IDLE, 0, &pages));
+}
+
+/* The scavenger of the parent has it; the child has no scavenger yet. */
+TEST(a_run_that_is_out_at_a_fork)
+{
+	_Atomic uint32_t *inside = cache_enter();
+	struct span *span = heap_span_alloc(64, 1);
+	struct heap_counts before;
+	struct heap_run run;
+	uint64_t cursor = 0;
+	int status;
+	pid_t pid;
+
+	heap_span_free(span);
+	cache_leave(inside);
+	before = heap_counts();
+	ASSERT_TRUE(heap_run_take(&run, 1 << SPANHEAP_IN_USE, 0, &cursor));
+	EXPECT_EQ(before.free, heap_counts().free + run.nr * BASE_PAGE_SIZE);
+	pid = fork();
+	if (!pid)
+		_exit(heap_counts().free != before.free);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	heap_run_put(&run);
+	EXPECT_EQ(before.free, heap_counts().free);
 }
 
 TEST_HARNESS_MAIN

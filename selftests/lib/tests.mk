@@ -2,7 +2,7 @@
 # The library. Units are linked with its prefixed objects, plain and under each
 # sanitizer; whole programs with the library itself.
 
-UNITS := central figures heap intent options pages policy procfs sizeclass stress
+UNITS := central figures gate heap intent options pages policy procfs sizeclass span stress
 # central lists hand out poisoned memory: the cache above unpoisons it
 UNITS_ASAN := $(filter-out central,$(UNITS))
 UNITS_TSAN := central heap intent stress
