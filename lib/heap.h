@@ -3,6 +3,11 @@
  * The page heap: spans of 8 KiB heap pages, cut from reserves, address-ordered.
  * Called by the central lists and for large objects; the scavenger takes free
  * runs out of it. One lock (heap_lock), never held across a system call.
+ *
+ * Freed spans go to the span cache (spancache.h) first, then to the free pages of
+ * their reserve (reserve.h). Nothing here changes the page map but cutting a span
+ * out of free pages, which brings them back to IN_USE; pages that come free stay
+ * IN_USE until the scavenger has had them (run.c).
  */
 #ifndef SPANHEAP_LIB_HEAP_H
 #define SPANHEAP_LIB_HEAP_H

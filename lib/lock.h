@@ -3,11 +3,10 @@
  * The lock of the slow paths: four bytes, a futex when it is contended. Not
  * pthread_mutex, since libraries that trace locks interpose that one and call
  * malloc from it. No lock is taken on the fast path of malloc or free, and none
- * is held across a system call except grow_lock in heap.c.
+ * is held across a system call except grow_lock in reserve.c.
  *
- * Order: grow_lock, then a central list, then heap_lock, then the leaves
- * (meta_lock, cache_lock, and the stripes of large.c), of which no two are held
- * at once.
+ * Order: grow_lock, then heap_lock, then a pool's lock (meta.c). The locks of the
+ * central lists, cache_lock and meta_lock are held alone.
  */
 #ifndef SPANHEAP_LIB_LOCK_H
 #define SPANHEAP_LIB_LOCK_H

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Free runs of the page heap, for the scavenger (heap.h has the functions). What
+ * is out is remembered, so that a child forked meanwhile gets it back.
+ */
+#include <string.h>
+
+#include "central.h"
+#include "fork.h"
+#include "reserve.h"
+
+/* The scavenger works on so much at a time: as heap.h promises. */
+#define RUN_PAGES		(((size_t)4 << 20) >> HEAP_PAGE_SHIFT)
+#define MAX_RUNS_OUT		16
+
+static struct heap_run runs_out[MAX_RUNS_OUT];	/* under heap_lock */
+
+/* So many pages are looked at before heap_lock is let go for a moment. */
+#define LOOK_PAGES	8192
+
+static bool page_has(const struct heap_reserve *hr, size_t page, unsigned int intents)
+{
+	for (size_t i = page * BASE_PAGES; i < (page + 1) * BASE_PAGES; i++) {
+		unsigned int byte = atomic_load_explicit(&hr->r.map[i], memory_order_relaxed);
+
+		if (intents >> (byte & SPANHEAP_INTENT_MASK) & 1)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The first part of free run [first, end) that is old enough and has the wanted
+ * intents at both its ends. Return: where to look on.
+ */
+static size_t narrow(const struct heap_reserve *hr, unsigned int intents, uint64_t min_age_ns,
+		     uint32_t at, size_t *first, size_t *end)
+{
+	size_t next, stop = *end;
+
+	while (*first < stop && !(heap_older(hr->freed_at[*first], at, min_age_ns) &&
+				  page_has(hr, *first, intents)))
+		++*first;
+	if (stop > *first + RUN_PAGES) {
+		/* whole huge pages stay whole */
+		stop = *first + RUN_PAGES;
+		stop &= -HUGE_PAGES;
+	}
+	for (next = *first; next < stop && heap_older(hr->freed_at[next], at, min_age_ns); next++)
+		;
+	*end = next;
+	while (*end > *first && !page_has(hr, *end - 1, intents))
+		--*end;
+	return next;
+}
+
+static bool run_out_locked(const struct heap_run *run)
+{
+	for (size_t i = 0; i < MAX_RUNS_OUT; i++) {
+		if (!runs_out[i].reserve) {
+			runs_out[i] = *run;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* By value: @run may be the very entry that is cleared here. */
+static void run_in_locked(struct heap_run run)
+{
+	for (size_t i = 0; i < MAX_RUNS_OUT; i++) {
+		if (runs_out[i].reserve == run.reserve && runs_out[i].first == run.first)
+			runs_out[i].reserve = NULL;
+	}
+	reserve_put_locked((struct heap_reserve *)run.reserve, run.first / BASE_PAGES,
+			 run.nr / BASE_PAGES);
+}
+
+/* Return: 1 with a run, 0 at the end, -1 to go on. */
+static int take_run_locked(struct heap_run *run, unsigned int intents, uint64_t min_age_ns,
+			   uint64_t *cursor)
+{
+	size_t index = *cursor >> 32, page = *cursor & 0xffffffff, looked = 0;
+	uint32_t at = heap_now();
+
+	for (; index < heap.nr_reserves; index++, page = 0) {
+		struct heap_reserve *hr = heap.reserves[index];
+		size_t first, nr, end, next;
+
+		for (; looked < LOOK_PAGES; looked += next - page, page = next) {
+			first = pages_next_run(&hr->pages, page, &nr);
+			if (first == PAGES_NONE)
+				break;
+			end = first + nr;
+			next = narrow(hr, intents, min_age_ns, at, &first, &end);
+			if (first == end)
+				continue;
+			*run = (struct heap_run){
+				.reserve = &hr->r,
+				.first = first * BASE_PAGES,
+				.nr = (end - first) * BASE_PAGES,
+			};
+			*cursor = (uint64_t)index << 32 | end;
+			if (!run_out_locked(run))
+				return 0;
+			pages_take(&hr->pages, first, end - first);
+			heap.free_pages -= end - first;
+			return 1;
+		}
+		if (looked >= LOOK_PAGES) {
+			*cursor = (uint64_t)index << 32 | page;
+			return -1;
+		}
+	}
+	*cursor = (uint64_t)index << 32;
+	return 0;
+}
+
+bool heap_run_take(struct heap_run *run, unsigned int intents, uint64_t min_age_ns,
+		   uint64_t *cursor)
+{
+	int ret;
+
+	gate_enter(&gate_strays);
+	if (!*cursor) {
+		central_trim();
+		heap_trim(min_age_ns);
+	}
+	do {
+		lock_acquire(&heap.lock);
+		ret = take_run_locked(run, intents, min_age_ns, cursor);
+		lock_release(&heap.lock);
+	} while (ret < 0);
+	gate_leave(&gate_strays);
+	return ret;
+}
+
+void heap_run_put(const struct heap_run *run)
+{
+	gate_enter(&gate_strays);
+	lock_acquire(&heap.lock);
+	run_in_locked(*run);
+	lock_release(&heap.lock);
+	gate_leave(&gate_strays);
+}
+
+void run_fork_child(bool whole)
+{
+	for (size_t i = 0; whole && i < MAX_RUNS_OUT; i++) {
+		if (runs_out[i].reserve)
+			run_in_locked(runs_out[i]);
+	}
+	memset(runs_out, 0, sizeof(runs_out));
+}
