@@ -12,6 +12,8 @@ static struct {
 	_Atomic uint64_t allocs, frees, alloc_bytes, free_bytes, direct_bytes;
 } counts;
 
+static _Atomic size_t direct_above = DIRECT_START;
+
 static void count(_Atomic uint64_t *what, uint64_t by)
 {
 	atomic_fetch_add_explicit(what, by, memory_order_relaxed);
@@ -61,8 +63,18 @@ put:
 	return NULL;
 }
 
+static void learn(size_t length)
+{
+	size_t old = atomic_load_explicit(&direct_above, memory_order_relaxed);
+
+	while (length > old && length <= DIRECT_MAX &&
+	       !atomic_compare_exchange_weak(&direct_above, &old, length))
+		;
+}
+
 static void unmap_direct(struct span *span)
 {
+	learn(span->pages << HEAP_PAGE_SHIFT);
 	munmap(span->base, span->pages << HEAP_PAGE_SHIFT);
 	count(&counts.direct_bytes, -(span->pages << HEAP_PAGE_SHIFT));
 	heap_span_put(span);
@@ -103,7 +115,7 @@ static bool resize_direct(struct span *span, size_t size)
 {
 	size_t length = round_up(size, HEAP_PAGE_SIZE);
 
-	if (size < DIRECT_MIN || length < size)
+	if (size <= CLASS_MAX || length < size)
 		return false;
 	if (length != span->pages << HEAP_PAGE_SHIFT && !move_direct(span, length))
 		return false;
@@ -124,7 +136,7 @@ static bool resize_cut(struct span *span, size_t size)
 {
 	size_t pages = round_up(size, HEAP_PAGE_SIZE) >> HEAP_PAGE_SHIFT;
 
-	if (size <= CLASS_MAX || size > DIRECT_MIN)
+	if (size <= CLASS_MAX || size > DIRECT_MAX)
 		return false;
 	/* up to an eighth too long is as good as it is */
 	if (pages <= span->pages && span->pages - pages <= span->pages / 8)
@@ -134,11 +146,13 @@ static bool resize_cut(struct span *span, size_t size)
 
 void *large_alloc(size_t size, size_t align, bool *zeroed)
 {
-	struct span *span;
+	struct span *span = NULL;
 
-	if (size > DIRECT_MIN || align > DIRECT_MIN || size + align > DIRECT_MIN * 2)
+	if (size > atomic_load_explicit(&direct_above, memory_order_relaxed) ||
+	    align > DIRECT_MAX)
 		span = map_direct(size, align);
-	else
+	/* where mappings are too many, or address space too short */
+	if (!span && size <= DIRECT_MAX && align <= DIRECT_MAX)
 		span = cut(size, align);
 	if (!span)
 		return NULL;

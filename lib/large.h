@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Large objects: above CLASS_MAX one span each, straight from the page heap;
- * above DIRECT_MIN a mapping of its own, outside any reserve. The header of
- * both is out of band (struct span). All functions are called inside the gate.
+ * Large objects: above CLASS_MAX one span each, straight from the page heap; the
+ * largest have a mapping of their own, outside any reserve, which is gone when
+ * they are freed and is moved, not copied, when they grow. The header of both is
+ * out of band (struct span). All functions are called inside the gate.
  *
- * DIRECT_MIN is half of the smallest reserve, so that reserves do not end in
- * long remainders, and is where one mmap, or one mremap instead of a copy,
- * is worth more than a place in the page heap.
+ * What is largest is learnt, as glibc learns it: above DIRECT_START, until an
+ * object with a mapping of its own is freed; from then on above its size, but
+ * never above DIRECT_MAX. So tables that double and are copied leave nothing
+ * behind, and sizes that come again and again are served from the page heap.
+ * DIRECT_MAX is half of the smallest reserve, lest reserves end in remainders.
  */
 #ifndef SPANHEAP_LIB_LARGE_H
 #define SPANHEAP_LIB_LARGE_H
@@ -15,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DIRECT_MIN	((size_t)32 << 20)
+#define DIRECT_START	((size_t)1 << 20)
+#define DIRECT_MAX	((size_t)32 << 20)
 
 struct span;
 
