@@ -203,6 +203,35 @@ TEST(realloc_in_steps)
 	do_free(p);
 }
 
+static size_t resident(void)
+{
+	size_t all = 0, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f && fscanf(f, "%zu %zu", &all, &pages) != 2)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A table that doubles, as hash tables do: the old ones do not stay behind. */
+TEST(doubling_leaves_nothing)
+{
+	size_t before = resident(), size;
+	unsigned char *p = do_malloc(MIB), *old;
+
+	for (size = 2 * MIB; size <= 64 * MIB; size *= 2) {
+		old = p;
+		p = do_malloc(size);
+		memset(p, 1, size);
+		do_free(old);
+	}
+	EXPECT_LE(resident(), before + 64 * MIB + 3 * MIB);
+	do_free(p);
+	EXPECT_LE(resident(), before + 3 * MIB);
+}
+
 TEST(alignment)
 {
 	static const size_t some[] = { 0, 1, 50, 4096, 10000, 300000, 3 * MIB, 40 * MIB };
