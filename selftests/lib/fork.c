@@ -20,7 +20,7 @@
 
 #define NR_THREADS	3
 #define NR_OBJECTS	3000
-#define NR_FORKS	45
+#define NR_FORKS	rounds(45)
 
 extern char **environ;
 
@@ -248,7 +248,7 @@ static void *forks(void *arg)
 {
 	unsigned char **objects = arg;
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < rounds(20); i++) {
 		pid_t pid = fork();
 
 		if (!pid)

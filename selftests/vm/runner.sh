@@ -53,7 +53,7 @@ wait
 start warning -- sh -c 'echo "WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg; echo out'
 start panic --kernel "$oldest" -- sh -c 'echo c >/proc/sysrq-trigger; cat /dev/zero >/dev/null'
 wait
-start hang --timeout 20 -- sh -c 'echo before; exec tail -f /dev/null'
+start hang --timeout 40 -- sh -c 'echo before; exec tail -f /dev/null'
 start icount --icount -- git --version
 wait
 start nokernel --kernel 1.2 -- true
