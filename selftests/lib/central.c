@@ -15,7 +15,11 @@
 
 #define NR_THREADS	4
 #define NR_SLOTS	512
+#ifdef __SANITIZE_THREAD__
+#define ROUNDS		20000
+#else
 #define ROUNDS		100000
+#endif
 
 /* One object a span, two, a few, and many. */
 static const size_t sizes[] = { 16, 1024, 8192, 45056, 262144 };

@@ -19,8 +19,8 @@
 #include <spanheap.h>
 
 #define NR_THREADS	3
-#define NR_OBJECTS	3000
-#define NR_FORKS	rounds(45)
+#define NR_OBJECTS	800
+#define NR_FORKS	rounds(30)
 
 extern char **environ;
 
@@ -53,7 +53,7 @@ FIXTURE(fork)
 
 static size_t size_of(size_t i)
 {
-	return 1 + i * i % 7000 + (i % 500 == 0) * 500000;
+	return 1 + i * i % 7000 + (i % 200 == 0) * 500000;
 }
 
 FIXTURE_SETUP(fork)
@@ -248,7 +248,7 @@ static void *forks(void *arg)
 {
 	unsigned char **objects = arg;
 
-	for (int i = 0; i < rounds(20); i++) {
+	for (int i = 0; i < rounds(10); i++) {
 		pid_t pid = fork();
 
 		if (!pid)
