@@ -2,6 +2,7 @@
 /*
  * Decisions about free pages. Pure; see release.h for the constants.
  */
+#include <linux/spanheap.h>
 #include <spanheap.h>
 
 #include "../options.h"
@@ -14,7 +15,7 @@
 static const uint64_t ages[] = { 64000 * MS, 8000 * MS, 1000 * MS, 0 };
 
 /* 32 stamps of 8 s: ages are told apart up to four minutes. */
-#define EPOCH_NS	(8000 * MS)
+#define EPOCH_NS	(SPANHEAP_EPOCH_SECONDS * 1000 * MS)
 
 unsigned int policy_mode(unsigned int chosen, bool device)
 {

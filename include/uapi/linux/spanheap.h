@@ -38,6 +38,13 @@
 #define SPANHEAP_INTENT_MASK	0x07
 #define SPANHEAP_EPOCH_SHIFT	3
 
+/*
+ * The epoch is CLOCK_MONOTONIC in units of that many seconds, its low five bits.
+ * It says how long ago a page was handed over, up to four minutes: the coldest
+ * are taken first. A wrong one does no other harm.
+ */
+#define SPANHEAP_EPOCH_SECONDS	8
+
 /* Residency: what the page tables say of a base page. */
 #define SPANHEAP_NONE		0	/* nothing that counts as memory of a process */
 #define SPANHEAP_RESIDENT	1	/* anonymous page, in use for the kernel */
