@@ -11,6 +11,9 @@
 #include <linux/mm.h>
 #include <linux/percpu_counter.h>
 #include <linux/sched/signal.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/version.h>
 
 /* Unaligned access moved out of asm. */
@@ -105,6 +108,123 @@ static inline unsigned long compat_mm_counter_sum(struct mm_struct *mm, int memb
 static inline unsigned long compat_mm_counter_sum(struct mm_struct *mm, int member)
 {
 	return percpu_counter_sum_positive(&mm->rss_stat[member]);
+}
+#endif
+
+/*
+ * Unmapping a range of one VMA. Which of the two a kernel exports, if any, Kbuild
+ * has looked up.
+ */
+#if defined(HAVE_ZAP_PAGE_RANGE_SINGLE)
+#define COMPAT_CAN_ZAP	1
+static inline void compat_zap(struct vm_area_struct *vma, unsigned long addr,
+			      unsigned long size)
+{
+	zap_page_range_single(vma, addr, size, NULL);
+}
+#elif defined(HAVE_ZAP_PAGE_RANGE)
+#define COMPAT_CAN_ZAP	1
+static inline void compat_zap(struct vm_area_struct *vma, unsigned long addr,
+			      unsigned long size)
+{
+	zap_page_range(vma, addr, size);
+}
+#else
+#define COMPAT_CAN_ZAP	0
+static inline void compat_zap(struct vm_area_struct *vma, unsigned long addr,
+			      unsigned long size)
+{
+}
+#endif
+
+/* Items of a list_lru that are slab objects. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#define list_lru_add_obj(lru, item)	list_lru_add(lru, item)
+#define list_lru_del_obj(lru, item)	list_lru_del(lru, item)
+#endif
+
+/*
+ * Telling reclaim what else was freed. From 6.5 it does not count in what it is
+ * told while it reclaims a cgroup.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define COMPAT_CREDITS_CGROUPS	1
+static inline void compat_account_reclaimed(unsigned long pages)
+{
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
+}
+#else
+#define COMPAT_CREDITS_CGROUPS	0
+static inline void compat_account_reclaimed(unsigned long pages)
+{
+	mm_account_reclaimed_pages(pages);
+}
+#endif
+
+/*
+ * A shrinker that knows nodes and cgroups, with cheap objects (seeks of 0). Before
+ * 6.7 it could only be allocated by the module, and it had to be registered before
+ * a list_lru was made for it: it is called as soon as it is allocated.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *
+compat_shrinker_alloc(const char *name,
+		      unsigned long (*count)(struct shrinker *, struct shrink_control *),
+		      unsigned long (*scan)(struct shrinker *, struct shrink_control *),
+		      long batch)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->flags = SHRINKER_NUMA_AWARE | SHRINKER_MEMCG_AWARE;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->batch = batch;
+	if (register_shrinker(shrinker, "%s", name)) {
+		kfree(shrinker);
+		return NULL;
+	}
+	return shrinker;
+}
+
+static inline void compat_shrinker_register(struct shrinker *shrinker)
+{
+}
+
+static inline void compat_shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#else
+static inline struct shrinker *
+compat_shrinker_alloc(const char *name,
+		      unsigned long (*count)(struct shrinker *, struct shrink_control *),
+		      unsigned long (*scan)(struct shrinker *, struct shrink_control *),
+		      long batch)
+{
+	struct shrinker *shrinker;
+
+	shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE | SHRINKER_MEMCG_AWARE, "%s", name);
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->batch = batch;
+	shrinker->seeks = 0;
+	return shrinker;
+}
+
+static inline void compat_shrinker_register(struct shrinker *shrinker)
+{
+	shrinker_register(shrinker);
+}
+
+static inline void compat_shrinker_free(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
 }
 #endif
 

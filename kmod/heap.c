@@ -14,6 +14,7 @@
 #include "heap.h"
 #include "pagemap.h"
 #include "region.h"
+#include "shrink.h"
 
 static DEFINE_SPINLOCK(owners_lock);
 static DEFINE_HASHTABLE(owners, 8);
@@ -110,6 +111,7 @@ struct heap *heap_create(struct inode *inode)
 	heap = kzalloc(sizeof(*heap), GFP_KERNEL_ACCOUNT);
 	if (!heap)
 		return NULL;
+	kref_init(&heap->ref);
 	address_space_init_once(&heap->mapping);
 	heap->mapping.host = inode;
 	heap->mapping.a_ops = &empty_aops;
@@ -118,20 +120,37 @@ struct heap *heap_create(struct inode *inode)
 	return heap;
 }
 
+static void heap_free(struct kref *ref)
+{
+	struct heap *heap = container_of(ref, struct heap, ref);
+
+	owner_put(heap->owner);
+	pagemap_free(heap->header);
+	kfree(heap);
+}
+
+/**
+ * heap_put() - let go of a heap
+ * @heap: which
+ *
+ * Context: may sleep when it was the last reference.
+ */
+void heap_put(struct heap *heap)
+{
+	kref_put(&heap->ref, heap_free);
+}
+
 /**
  * heap_destroy() - the file is gone, and every mapping of it
- * @heap: its heap
+ * @heap: its heap; only a ledger or a scan that is under way may still know it
  *
  * Context: may sleep.
  */
 void heap_destroy(struct heap *heap)
 {
-	if (heap->owner) {
+	if (heap->owner)
 		region_drop_all(heap);
-		owner_put(heap->owner);
-	}
-	pagemap_free(heap->header);
-	kfree(heap);
+	heap_put(heap);
 }
 
 /*
@@ -191,7 +210,7 @@ int heap_register(struct heap *heap, struct spanheap_register *args)
 	heap_set_windows(heap, owner->mm);
 
 	page = page_address(header->pages[0]);
-	page->features = SPANHEAP_FEATURE_LEDGER;
+	page->features = SPANHEAP_FEATURE_LEDGER | shrink_features();
 	page->heap_id = heap->id;
 	page->granule = PAGE_SIZE;
 

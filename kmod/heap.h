@@ -4,6 +4,7 @@
 #define SPANHEAP_HEAP_H
 
 #include <linux/fs.h>
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/rbtree.h>
@@ -34,6 +35,7 @@ struct owner {
 
 /**
  * struct heap - what an open file stands for
+ * @ref: one is the file's, others are its regions', which a scan may hold longer
  * @id: number of the heap, 0 until registered
  * @owner: NULL until registered, then the same until the end
  * @mapping: of the file, so that no lock of page reclaim is shared by heaps
@@ -48,6 +50,7 @@ struct owner {
  * @map_end: end of the map windows
  */
 struct heap {
+	struct kref ref;
 	u64 id;
 	struct owner *owner;
 	struct address_space mapping;
@@ -67,6 +70,7 @@ struct heap {
 
 struct heap *heap_create(struct inode *inode);
 void heap_destroy(struct heap *heap);
+void heap_put(struct heap *heap);
 int heap_register(struct heap *heap, struct spanheap_register *args);
 
 struct owner *owner_find(struct mm_struct *mm);

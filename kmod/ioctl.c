@@ -16,6 +16,7 @@
 #include "ledger.h"
 #include "limits.h"
 #include "region.h"
+#include "shrink.h"
 
 static int ioctl_features(struct heap *heap, void __user *uptr)
 {
@@ -25,7 +26,7 @@ static int ioctl_features(struct heap *heap, void __user *uptr)
 	ret = args_in(&args, sizeof(args), uptr);
 	if (ret)
 		return ret;
-	args.features = SPANHEAP_FEATURE_LEDGER;
+	args.features = SPANHEAP_FEATURE_LEDGER | shrink_features();
 	args.granule = PAGE_SIZE;
 	args.max_region = limit_region_bytes();
 	args.max_heap = limit_heap_bytes();

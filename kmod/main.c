@@ -10,6 +10,7 @@
 #include "heap.h"
 #include "ioctl.h"
 #include "mmap.h"
+#include "shrink.h"
 
 static int device_open(struct inode *inode, struct file *file)
 {
@@ -47,12 +48,21 @@ static struct miscdevice device = {
 
 static int __init device_init(void)
 {
-	return misc_register(&device);
+	int ret;
+
+	ret = shrink_init();
+	if (ret)
+		return ret;
+	ret = misc_register(&device);
+	if (ret)
+		shrink_exit();
+	return ret;
 }
 
 static void __exit device_exit(void)
 {
 	misc_deregister(&device);
+	shrink_exit();
 }
 
 module_init(device_init);

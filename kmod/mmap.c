@@ -7,6 +7,7 @@
  */
 #include <linux/mm.h>
 
+#include "chunk.h"
 #include "compat.h"
 #include "heap.h"
 #include "mmap.h"
@@ -31,6 +32,8 @@ static vm_fault_t map_fault(struct vm_fault *vmf)
 {
 	struct region *region = vmf->vma->vm_private_data;
 
+	if (!chunks_touch(region, vmf->pgoff - region->map_pgoff))
+		return VM_FAULT_OOM;
 	return fault_shared(vmf, region->map, region->map_pgoff);
 }
 

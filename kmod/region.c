@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "chunk.h"
 #include "heap.h"
 #include "limits.h"
 #include "pagemap.h"
@@ -21,7 +22,9 @@ static void region_free(struct kref *ref)
 {
 	struct region *region = container_of(ref, struct region, ref);
 
+	chunks_free(region);
 	pagemap_free(region->map);
+	heap_put(region->heap);
 	kfree(region);
 }
 
@@ -151,11 +154,13 @@ int region_add(struct heap *heap, struct spanheap_region *args)
 	if (!region)
 		return -ENOMEM;
 	kref_init(&region->ref);
+	init_rwsem(&region->revoking);
+	kref_get(&heap->ref);
 	region->heap = heap;
 	region->start = args->addr;
 	region->end = args->addr + args->length;
 	region->map = pagemap_alloc(DIV_ROUND_UP(args->length >> PAGE_SHIFT, PAGE_SIZE));
-	if (!region->map) {
+	if (!region->map || chunks_alloc(region)) {
 		ret = -ENOMEM;
 		goto out_put;
 	}
@@ -182,8 +187,10 @@ out_put:
  * @args: address and length as it was added
  *
  * The page map stays where it is mapped until the file is gone; memory that is
- * still mapped becomes ordinary anonymous memory.
+ * still mapped becomes ordinary anonymous memory, of which nothing is revoked
+ * any more once this returns.
  *
+ * Context: may sleep; waits for revocations of this region that are under way.
  * Return: 0; -EINVAL for flags or filled-in offsets; -ENOENT when there is no
  * such region; or as heap_check_owner().
  */
@@ -206,6 +213,7 @@ int region_remove(struct heap *heap, const struct spanheap_region *args)
 	    region->end - region->start == args->length) {
 		rb_erase(&region->node, &owner->regions);
 		list_move(&region->link, &heap->removed);
+		region->dead = true;
 		owner->nr_regions--;
 		heap->nr_regions--;
 		heap->bytes -= args->length;
@@ -213,6 +221,8 @@ int region_remove(struct heap *heap, const struct spanheap_region *args)
 		ret = -ENOENT;
 	}
 	spin_unlock(&owner->lock);
+	if (!ret)
+		chunks_retire(region);
 	return ret;
 }
 
@@ -231,12 +241,15 @@ void region_drop_all(struct heap *heap)
 	list_for_each_entry(region, &heap->regions, link) {
 		rb_erase(&region->node, &owner->regions);
 		owner->nr_regions--;
+		region->dead = true;
 	}
 	list_splice_init(&heap->regions, &heap->removed);
 	spin_unlock(&owner->lock);
 
-	list_for_each_entry_safe(region, next, &heap->removed, link)
+	list_for_each_entry_safe(region, next, &heap->removed, link) {
+		chunks_retire(region);
 		region_put(region);
+	}
 }
 
 /**

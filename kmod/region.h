@@ -6,9 +6,11 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/rbtree.h>
+#include <linux/rwsem.h>
 
 #include <linux/spanheap.h>
 
+struct chunk_set;
 struct heap;
 struct owner;
 struct pagemap;
@@ -18,12 +20,16 @@ struct pagemap;
  * @ref: one is the heap's, others are askers'
  * @node: in the owner's tree while live
  * @link: in the heap's list of live or removed regions
- * @heap: whose it is; not to be followed by an asker, who does not hold it
+ * @heap: whose it is; held until the region is freed
  * @start: first address
  * @end: the address after the last
  * @mem_pgoff: page offset at which @start is mapped
  * @map_pgoff: page offset of the page map
  * @map: the page map
+ * @dead: removed; under the owner's lock. Nothing is revoked from then on
+ * @revoking: held for read while pages are revoked, taken for write to wait for
+ *	the end of that. Those who revoke never wait for it
+ * @chunks: per page of the map what the shrinker knows, or NULL; see chunk.h
  */
 struct region {
 	struct kref ref;
@@ -35,6 +41,9 @@ struct region {
 	u64 mem_pgoff;
 	u64 map_pgoff;
 	struct pagemap *map;
+	bool dead;
+	struct rw_semaphore revoking;
+	struct chunk_set **chunks;
 };
 
 int region_add(struct heap *heap, struct spanheap_region *args);

@@ -115,13 +115,21 @@ static void walk_pmd(struct walk *walk, struct vm_area_struct *vma, pmd_t *pmdp,
 	tally_skipped(walk->tally, walk->intents, addr, end);
 }
 
-/*
- * The pmd entry of an address, or NULL with *@next set to where the next one can
- * be. Upper entries stay while the mmap lock is held and a VMA covers them.
+/**
+ * walk_down() - the pmd entry of an address
+ * @mm: whose; held by mmget()
+ * @addr: the address
+ * @end: where to stop at the latest
+ * @next: out: where the next entry can be
+ *
  * Huge entries above the pmd are device memory, which is in nobody's RSS.
+ *
+ * Context: the mmap lock, or the i_mmap lock of a VMA that covers @addr: upper
+ * entries stay that long.
+ * Return: the entry, or NULL when there is none.
  */
-static pmd_t *walk_down(struct mm_struct *mm, unsigned long addr, unsigned long end,
-			unsigned long *next)
+pmd_t *walk_down(struct mm_struct *mm, unsigned long addr, unsigned long end,
+		 unsigned long *next)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;

@@ -3,6 +3,8 @@
 #ifndef SPANHEAP_WALK_H
 #define SPANHEAP_WALK_H
 
+#include <linux/pgtable.h>
+
 #include "intents.h"
 #include "tally.h"
 
@@ -22,6 +24,8 @@ struct walk {
 	bool gaps;
 };
 
+pmd_t *walk_down(struct mm_struct *mm, unsigned long addr, unsigned long end,
+		 unsigned long *next);
 int walk_range(struct walk *walk, unsigned long start, unsigned long end);
 
 #endif /* SPANHEAP_WALK_H */
