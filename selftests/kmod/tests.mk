@@ -8,5 +8,14 @@ $(call c_test, kmod/ledger,	guest,	kmod/ledger.c)
 $(call c_test, kmod/mmap,	guest,	kmod/mmap.c)
 $(call c_test, kmod/pages,	guest,	kmod/pages.c)
 $(call c_test, kmod/running,	guest,	kmod/running.c)
+$(call c_test, kmod/revoke,	guest,	kmod/revoke.c)
+$(call c_test, kmod/torture,	guest,	kmod/torture.c)
 
 build/selftests/kmod/abi-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
+
+# Boots guests of its own, small ones, in which oom-load runs.
+$(call script_test, kmod/oom,	native,	kmod/oom.sh)
+build/selftests/kmod/oom: build/selftests/kmod/oom-load
+build/selftests/kmod/oom-load: selftests/kmod/oom.c selftests/kmod/tests.mk
+	@mkdir -p $(@D)
+	$(call run,TEST)$(CC) $(TEST_CFLAGS) $< -o $@ $(TEST_LIBS)

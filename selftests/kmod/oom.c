@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What oom.sh runs in a small guest: a heap of 200 MiB of which 160 are idle, and
+ * a process that takes 180 MiB. Prints what became of both.
+ */
+#include <stdlib.h>
+
+#include "device.h"
+
+/* Forked before there is a heap, so that no page is shared. */
+static int eat_when_told(const int go[2])
+{
+	char *at, c;
+
+	if (read(go[0], &c, 1) != 1)
+		return 1;
+	at = mmap(NULL, 180 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		return 1;
+	memset(at, 1, 180 * MIB);
+	return 0;
+}
+
+/* The owner is not the one to be killed. */
+static bool spare_me(void)
+{
+	FILE *f = fopen("/proc/self/oom_score_adj", "w");
+
+	return f && fputs("-1000", f) >= 0 && !fclose(f);
+}
+
+int main(void)
+{
+	struct device_heap heap;
+	struct spanheap_ledger ledger;
+	size_t lost = 0;
+	int go[2], status;
+	pid_t pid;
+	char c = 0;
+
+	if (pipe(go))
+		return 1;
+	pid = fork();
+	if (!pid)
+		_exit(eat_when_told(go));
+	if (!spare_me() || device_heap(&heap, 200 * MIB))
+		return 1;
+	for (size_t i = 0; i < 200 * MIB / PAGE; i++)
+		heap.memory[i * PAGE] = 42;
+	device_say(&heap, 0, 40 * MIB, SPANHEAP_IN_USE);
+	device_say(&heap, 40 * MIB, 160 * MIB, SPANHEAP_IDLE);
+	if (write(go[1], &c, 1) != 1 || waitpid(pid, &status, 0) != pid)
+		return 1;
+	for (size_t i = 0; i < 40 * MIB / PAGE; i++)
+		lost += heap.memory[i * PAGE] != 42;
+	if (device_ledger(heap.fd, &ledger, SPANHEAP_SCOPE_HEAP, 0))
+		return 1;
+	printf("%s, %zu pages lost, %llu KiB revoked\n",
+	       !status ? "survived" : WIFSIGNALED(status) ? "killed" : "failed", lost,
+	       (unsigned long long)ledger_row(&ledger, SPANHEAP_REVOKED) / KIB);
+	return WIFEXITED(status) && WEXITSTATUS(status);
+}
