@@ -4,6 +4,7 @@
  * own: what is idle goes, coldest first; nothing else ever does. Witnesses are the
  * contents, pagemap, and the counters of the cgroup. Needs root.
  */
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -162,10 +163,19 @@ TEST_F(revoke, takes_idle_pages_and_no_other)
 	}
 }
 
+/* Nodes are reclaimed one by one, each from its own coldest page on. */
+static void stay_on_one_node(void)
+{
+	unsigned long mask = 1;
+
+	syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask));
+}
+
 TEST_F(revoke, takes_the_coldest_first)
 {
 	size_t half = PAGES / 2;
 
+	stay_on_one_node();
 	fill(self->heap.memory, 0, PAGES);
 	device_say(&self->heap, 0, LENGTH / 2, SPANHEAP_IDLE | epoch_ago(1));
 	device_say(&self->heap, LENGTH / 2, LENGTH / 2, SPANHEAP_IDLE | epoch_ago(20));
@@ -179,6 +189,7 @@ TEST_F(revoke, takes_tomorrow_for_today)
 {
 	size_t half = PAGES / 2;
 
+	stay_on_one_node();
 	fill(self->heap.memory, 0, PAGES);
 	device_say(&self->heap, 0, LENGTH / 2, SPANHEAP_IDLE | epoch_ago(-1));
 	device_say(&self->heap, LENGTH / 2, LENGTH / 2, SPANHEAP_IDLE | epoch_ago(8));
