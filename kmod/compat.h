@@ -44,6 +44,11 @@ static inline pmd_t pmdp_get_lockless(pmd_t *pmdp)
 }
 #endif
 
+/* Shadow stacks brought a second dirty bit, for entries that look read-only. */
+#ifndef _PAGE_DIRTY_BITS
+#define _PAGE_DIRTY_BITS	_PAGE_DIRTY
+#endif
+
 /* Before huge PFN mappings there were no special pmds. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 static inline bool compat_pmd_special(pmd_t pmd)

@@ -28,7 +28,7 @@ struct owner {
 	struct hlist_node node;
 	unsigned int users;
 	struct mm_struct *mm;
-	spinlock_t lock;
+	spinlock_t lock;	/* regions, and the lists of heaps */
 	struct rb_root regions;
 	unsigned int nr_regions;
 };

@@ -139,21 +139,29 @@ static int ask_scope(struct walk *walk, const struct spanheap_ledger *args)
 	return ask_range(walk, args, args->addr, args->addr + args->length);
 }
 
-static void matrix_to_bytes(struct spanheap_matrix *to,
-			    const u64 pages[SPANHEAP_NR_INTENTS][SPANHEAP_NR_RESIDENCIES])
+static void total_to_bytes(struct spanheap_matrix *to, const struct tally *tally)
 {
 	unsigned int i, r;
 
 	for (i = 0; i < SPANHEAP_NR_INTENTS; i++)
 		for (r = 0; r < SPANHEAP_NR_RESIDENCIES; r++)
-			to->bytes[i][r] = pages[i][r] << PAGE_SHIFT;
+			to->bytes[i][r] = tally->pages[r][i] << PAGE_SHIFT;
+}
+
+static void node_to_bytes(struct spanheap_matrix *node)
+{
+	u64 *cell = &node->bytes[0][0];
+	unsigned int i;
+
+	for (i = 0; i < SPANHEAP_NR_INTENTS * SPANHEAP_NR_RESIDENCIES; i++)
+		cell[i] <<= PAGE_SHIFT;
 }
 
 static int answer(struct spanheap_ledger *args, struct tally *tally)
 {
 	unsigned int nid;
 
-	matrix_to_bytes(&args->total, tally->pages);
+	total_to_bytes(&args->total, tally);
 	args->batched = tally->batched << PAGE_SHIFT;
 	args->hugetlb = tally->hugetlb << PAGE_SHIFT;
 	args->huge = tally->huge << PAGE_SHIFT;
@@ -164,7 +172,7 @@ static int answer(struct spanheap_ledger *args, struct tally *tally)
 	if (!tally->nodes)
 		return 0;
 	for (nid = 0; nid < nr_node_ids; nid++)
-		matrix_to_bytes(&tally->nodes[nid], tally->nodes[nid].bytes);
+		node_to_bytes(&tally->nodes[nid]);
 	args->nr_nodes = nr_node_ids;
 	if (copy_to_user(u64_to_user_ptr(args->nodes), tally->nodes,
 			 array_size(nr_node_ids, sizeof(*tally->nodes))))

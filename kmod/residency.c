@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What page-table entries mean: entry and struct page to residency. Called by
- * walk.c with the page-table lock held, so that mapped pages stay mapped; never
- * sleeps, takes no reference.
+ * ptes.c and walk.c with the page-table lock held, so that mapped pages stay
+ * mapped; never sleeps, takes no reference.
  *
  * The rules are those by which the kernel itself counts RSS: a normal page is
  * anonymous, or swap-backed (shmem), or else a file's; PFN mappings, device DAX
@@ -31,7 +31,7 @@ static bool awaits_lazyfree(struct folio *folio)
 
 /* An anonymous page by its entry's dirty bit and its folio. */
 static unsigned int anon_residency(struct tally *tally, unsigned int intent,
-				   struct folio *folio, bool dirty, unsigned int nr)
+				   struct folio *folio, bool dirty)
 {
 	if (dirty || folio_test_dirty(folio))
 		return SPANHEAP_RESIDENT;
@@ -39,17 +39,17 @@ static unsigned int anon_residency(struct tally *tally, unsigned int intent,
 		return SPANHEAP_LAZYFREE;
 	if (intent != SPANHEAP_LAZY || !awaits_lazyfree(folio))
 		return SPANHEAP_RESIDENT;
-	tally->batched += nr;
+	tally->batched++;
 	return SPANHEAP_LAZYFREE;
 }
 
 static unsigned int page_residency(struct tally *tally, unsigned int intent,
-				   struct page *page, bool dirty, unsigned int nr)
+				   struct page *page, bool dirty)
 {
 	struct folio *folio = page_folio(page);
 
 	if (folio_test_anon(folio))
-		return anon_residency(tally, intent, folio, dirty, nr);
+		return anon_residency(tally, intent, folio, dirty);
 	return folio_test_swapbacked(folio) ? SPANHEAP_SHMEM : SPANHEAP_FILE;
 }
 
@@ -84,41 +84,24 @@ static unsigned int pte_residency(struct tally *tally, const struct vm_area_stru
 		return SPANHEAP_NONE;
 	}
 	*page = pte_page(pte);
-	return page_residency(tally, intent, *page, pte_dirty(pte), 1);
+	return page_residency(tally, intent, *page, pte_dirty(pte));
 }
 
-static void count_pte(struct tally *tally, const struct vm_area_struct *vma, pte_t pte,
-		      unsigned int intent, unsigned long addr)
+/**
+ * residency_count_pte() - count one entry
+ * @tally: where
+ * @vma: that covers it
+ * @pte: the entry, its table locked
+ * @intent: what the owner says of the page
+ * @addr: of the page
+ */
+void residency_count_pte(struct tally *tally, const struct vm_area_struct *vma, pte_t pte,
+			 unsigned int intent, unsigned long addr)
 {
 	struct page *page;
 	unsigned int residency = pte_residency(tally, vma, pte, intent, &page);
 
 	tally_page(tally, addr, intent, residency, page);
-}
-
-/**
- * residency_count_ptes() - count (part of) a page table
- * @tally: where
- * @intents: what the owner says
- * @vma: that covers the range
- * @ptep: entry of @addr; its table is locked
- * @addr: first address
- * @end: the address after the last, in the same table
- */
-void residency_count_ptes(struct tally *tally, struct intents *intents,
-			  const struct vm_area_struct *vma, pte_t *ptep,
-			  unsigned long addr, unsigned long end)
-{
-	struct intent_run run;
-	unsigned long stop, i;
-
-	for (; addr < end; addr = stop) {
-		stop = intents_run(intents, addr, end, &run);
-		for (i = 0; addr + (i << PAGE_SHIFT) < stop; i++, ptep++)
-			count_pte(tally, vma, ptep_get(ptep),
-				  tally_run_intent(tally, &run, i),
-				  addr + (i << PAGE_SHIFT));
-	}
 }
 
 /* The huge zero page has no name that modules know: it is nobody's page. */
@@ -139,17 +122,22 @@ static struct page *pmd_normal_page(const struct vm_area_struct *vma, pmd_t pmd)
 }
 
 /*
- * A run of pages of one huge page under one intent. LAZYFREE depends on the
- * intent, and with it the residency of each run.
+ * Pages of one huge page. While it waits in a batch it is LAZYFREE where its
+ * owner says LAZY, so that its pages have to be looked at one by one.
  */
 static void count_huge_page(struct tally *tally, struct intents *intents,
 			    struct page *page, bool dirty,
 			    unsigned long addr, unsigned long end)
 {
+	unsigned int residency = page_residency(tally, SPANHEAP_IN_USE, page, dirty);
 	struct intent_run run;
 	unsigned long stop, at;
 
 	tally->huge += (end - addr) >> PAGE_SHIFT;
+	if (residency != SPANHEAP_RESIDENT || dirty || !awaits_lazyfree(page_folio(page))) {
+		tally_uniform(tally, intents, addr, end, residency, page);
+		return;
+	}
 	for (; addr < end; addr = stop) {
 		stop = intents_run(intents, addr, end, &run);
 		for (at = addr; at < stop; at += PAGE_SIZE) {
@@ -157,7 +145,7 @@ static void count_huge_page(struct tally *tally, struct intents *intents,
 							       (at - addr) >> PAGE_SHIFT);
 
 			tally_page(tally, at, intent,
-				   page_residency(tally, intent, page, dirty, 1), page);
+				   page_residency(tally, intent, page, dirty), page);
 		}
 	}
 }

@@ -8,9 +8,8 @@
 
 struct vm_area_struct;
 
-void residency_count_ptes(struct tally *tally, struct intents *intents,
-			  const struct vm_area_struct *vma, pte_t *ptep,
-			  unsigned long addr, unsigned long end);
+void residency_count_pte(struct tally *tally, const struct vm_area_struct *vma, pte_t pte,
+			 unsigned int intent, unsigned long addr);
 void residency_count_pmd(struct tally *tally, struct intents *intents,
 			 const struct vm_area_struct *vma, pmd_t pmd,
 			 unsigned long addr, unsigned long end);

@@ -6,46 +6,81 @@
 #include "compat.h"
 #include "tally.h"
 
-#define PER_WORD	sizeof(u64)
-#define WORD_OF(byte)	((byte) * 0x0101010101010101ULL)
-
-static void count_bytes(struct tally *tally, const u8 *bytes, unsigned long nr,
-			unsigned int residency)
+/* How many octets from the first on are the same as it is: half an instruction a page. */
+static unsigned long octets_alike(const u8 *bytes, unsigned long max)
 {
-	unsigned long i = 0;
-	unsigned int k;
+	u64 first = get_unaligned((const u64 *)bytes);
+	unsigned long n = 1, k;
 
-	for (; i + PER_WORD <= nr; i += PER_WORD) {
-		u64 word = get_unaligned((const u64 *)(bytes + i));
+	while (n + 8 <= max) {
+		u64 differ = 0;
 
-		if (word == WORD_OF(word & 0xff) &&
-		    (word & SPANHEAP_INTENT_MASK) != SPANHEAP_OUTSIDE) {
-			tally->pages[word & SPANHEAP_INTENT_MASK][residency] += PER_WORD;
+#pragma GCC unroll 8
+		for (k = 0; k < 8; k++)
+			differ |= get_unaligned((const u64 *)bytes + n + k) ^ first;
+		if (differ)
+			break;
+		n += 8;
+	}
+	while (n < max && get_unaligned((const u64 *)bytes + n) == first)
+		n++;
+	return n;
+}
+
+/* A run page by page, from page @i on. */
+static void count_pages(struct tally *tally, const struct intent_run *run,
+			unsigned long i, unsigned long nr, unsigned long addr,
+			unsigned int residency, const struct page *page)
+{
+	for (; i < nr; i++)
+		tally_page(tally, addr + (i << PAGE_SHIFT),
+			   tally_run_intent(tally, run, i), residency, page);
+}
+
+/* A run that its owner has said something of. Return: how many pages were counted. */
+static unsigned long count_bytes(struct tally *tally, const struct intent_run *run,
+				 unsigned long nr, unsigned long addr,
+				 unsigned int residency)
+{
+	u8 *vec = tally->vec ? tally_vec(tally, addr) : NULL;
+	unsigned long i, n, k;
+
+	for (i = 0; i + OCTET <= nr; i += n * OCTET) {
+		const u8 *bytes = run->bytes + i;
+		u64 intents = get_unaligned((const u64 *)bytes);
+
+		n = 1;
+		if (octet_has_reserved(intents) || !octet_is_uniform(intents)) {
+			count_pages(tally, run, i, i + OCTET, addr, residency, NULL);
 			continue;
 		}
-		for (k = 0; k < PER_WORD; k++, word >>= 8)
-			tally->pages[tally_intent(tally, word)][residency]++;
+		n = octets_alike(bytes, (nr - i) / OCTET);
+		tally->pages[residency][intents & SPANHEAP_INTENT_MASK] += n * OCTET;
+		for (k = 0; vec && k < n; k++)
+			put_unaligned(octet_vec(intents, residency),
+				      (u64 *)(vec + i) + k);
 	}
-	for (; i < nr; i++)
-		tally->pages[tally_intent(tally, READ_ONCE(bytes[i]))][residency]++;
+	return i;
 }
 
 static void count_run(struct tally *tally, const struct intent_run *run,
 		      unsigned long addr, unsigned long end, unsigned int residency,
 		      const struct page *page)
 {
-	unsigned long nr = (end - addr) >> PAGE_SHIFT, i;
+	unsigned long nr = (end - addr) >> PAGE_SHIFT, done = 0;
 
-	if (!tally->vec && !(tally->nodes && page)) {
-		if (run->bytes)
-			count_bytes(tally, run->bytes, nr, residency);
-		else
-			tally->pages[run->fixed][residency] += nr;
+	if (tally->nodes && page) {
+		count_pages(tally, run, 0, nr, addr, residency, page);
 		return;
 	}
-	for (i = 0; i < nr; i++)
-		tally_page(tally, addr + (i << PAGE_SHIFT),
-			   tally_run_intent(tally, run, i), residency, page);
+	if (run->bytes) {
+		done = count_bytes(tally, run, nr, addr, residency);
+		count_pages(tally, run, done, nr, addr, residency, NULL);
+		return;
+	}
+	tally->pages[residency][run->fixed] += nr;
+	if (tally->vec)
+		memset(tally_vec(tally, addr), octet_vec(run->fixed, residency), nr);
 }
 
 /**
@@ -81,7 +116,7 @@ void tally_mark(struct tally *tally, unsigned long addr, unsigned long end, u8 f
 	if (!tally->vec)
 		return;
 	for (; addr < end; addr += PAGE_SIZE)
-		tally->vec[(addr - tally->vec_start) >> PAGE_SHIFT] |= flag;
+		*tally_vec(tally, addr) |= flag;
 }
 
 /**
@@ -105,8 +140,7 @@ void tally_skipped(struct tally *tally, struct intents *intents, unsigned long a
 
 		stop = intents_run(intents, addr, end, &run);
 		for (at = addr; at < stop; at += PAGE_SIZE)
-			tally->vec[(at - tally->vec_start) >> PAGE_SHIFT] =
-				SPANHEAP_VEC_SKIPPED |
+			*tally_vec(tally, at) = SPANHEAP_VEC_SKIPPED |
 				tally_run_intent(tally, &run, (at - addr) >> PAGE_SHIFT);
 	}
 }

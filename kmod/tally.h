@@ -12,7 +12,8 @@
 
 /**
  * struct tally - what a walk has found
- * @pages: base pages by intent and residency
+ * @pages: base pages by residency and intent: the other way round than in a
+ *	matrix, as the intent is the index that is computed
  * @batched: see struct spanheap_ledger, as all that follow, in base pages
  * @huge: likewise
  * @hugetlb: likewise
@@ -25,7 +26,7 @@
  * @vec_start: address of the first byte of @vec
  */
 struct tally {
-	u64 pages[SPANHEAP_NR_INTENTS][SPANHEAP_NR_RESIDENCIES];
+	u64 pages[SPANHEAP_NR_RESIDENCIES][SPANHEAP_NR_INTENTS];
 	u64 batched;
 	u64 huge;
 	u64 hugetlb;
@@ -38,10 +39,38 @@ struct tally {
 	unsigned long vec_start;
 };
 
-/* Whether each page has to be looked at for more than its two witnesses. */
-static inline bool tally_is_detailed(const struct tally *tally)
+/**
+ * tally_vec() - where in the vector a page is
+ * @tally: one with a vector
+ * @addr: of the page
+ *
+ * Return: its byte.
+ */
+static inline u8 *tally_vec(const struct tally *tally, unsigned long addr)
 {
-	return tally->nodes || tally->vec;
+	return tally->vec + ((addr - tally->vec_start) >> PAGE_SHIFT);
+}
+
+/* Eight bytes of a page map at a time. */
+#define OCTET		8
+#define OCTET_OF(byte)	((u64)(byte) * 0x0101010101010101ULL)
+
+static __always_inline bool octet_is_uniform(u64 intents)
+{
+	return intents == OCTET_OF(intents & 0xff);
+}
+
+/* Whether one of them holds the reserved code. */
+static __always_inline bool octet_has_reserved(u64 intents)
+{
+	return intents & (intents >> 1) & (intents >> 2) & OCTET_OF(1);
+}
+
+/* What the vector says of pages with these intents and one residency. */
+static __always_inline u64 octet_vec(u64 intents, unsigned int residency)
+{
+	return (intents & OCTET_OF(SPANHEAP_INTENT_MASK)) |
+	       OCTET_OF(residency << SPANHEAP_VEC_RESIDENCY_SHIFT);
 }
 
 /**
@@ -84,12 +113,11 @@ static inline void tally_page(struct tally *tally, unsigned long addr,
 			      unsigned int intent, unsigned int residency,
 			      const struct page *page)
 {
-	tally->pages[intent][residency]++;
+	tally->pages[residency][intent]++;
 	if (tally->nodes && page)
 		tally->nodes[page_to_nid(page)].bytes[intent][residency]++;
 	if (tally->vec)
-		tally->vec[(addr - tally->vec_start) >> PAGE_SHIFT] =
-			intent | residency << SPANHEAP_VEC_RESIDENCY_SHIFT;
+		*tally_vec(tally, addr) = intent | residency << SPANHEAP_VEC_RESIDENCY_SHIFT;
 }
 
 void tally_uniform(struct tally *tally, struct intents *intents, unsigned long addr,

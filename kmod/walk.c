@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The page-table walker: down from the mmap lock to one page table at a time,
- * which residency.c then counts. Called by ledger.c. Changes nothing and takes
- * no reference to any page.
+ * which ptes.c and residency.c then count. Called by ledger.c. Changes nothing
+ * and takes no reference to any page.
  *
  * Locks: mmap lock for read, dropped as soon as somebody waits for it; then per
  * page table RCU and the page-table lock. No other lock of the module inside.
@@ -16,6 +16,7 @@
 #include <linux/swapops.h>
 
 #include "compat.h"
+#include "ptes.h"
 #include "residency.h"
 #include "walk.h"
 
@@ -76,8 +77,8 @@ static bool walk_table(struct walk *walk, struct vm_area_struct *vma, pmd_t *pmd
 	spin_lock(ptl);
 	counted = pmd_val(pmdp_get_lockless(pmdp)) == pmd_val(seen);
 	if (counted)
-		residency_count_ptes(walk->tally, walk->intents, vma,
-				     pte_offset_kernel(&seen, addr), addr, end);
+		ptes_count(walk->tally, walk->intents, vma,
+			   pte_offset_kernel(&seen, addr), addr, end);
 	spin_unlock(ptl);
 	return counted;
 }
@@ -199,10 +200,16 @@ static unsigned long walk_vma(struct walk *walk, struct vm_area_struct *vma,
 			      unsigned long addr, unsigned long end)
 {
 	unsigned long next;
-	pmd_t *pmd;
+	pmd_t *pmd = NULL;
 
 	for (; addr < end; addr = next) {
-		pmd = walk_down(walk->mm, addr, end, &next);
+		/* from one pmd to the next in the same table */
+		if (pmd && pmd_index(addr)) {
+			pmd++;
+			next = pmd_addr_end(addr, end);
+		} else {
+			pmd = walk_down(walk->mm, addr, end, &next);
+		}
 		if (pmd)
 			walk_pmd(walk, vma, pmd, addr, next);
 		else
