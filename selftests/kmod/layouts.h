@@ -6,6 +6,8 @@
 #ifndef SELFTESTS_KMOD_LAYOUTS_H
 #define SELFTESTS_KMOD_LAYOUTS_H
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <linux/userfaultfd.h>
@@ -21,6 +23,10 @@
 #endif
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22
+#endif
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON	100
 #endif
 
 #define SIZE		(8 * MIB)
@@ -118,6 +124,78 @@ static inline void shared_with_child(void)
 	if (!fork())
 		for (;;)
 			pause();
+}
+
+/* Merge equal pages until one of them shows @flag. */
+static inline void merge(char *at, const char *zero_pages, uint64_t flag)
+{
+	uint64_t entries[2], flags = 0;
+
+	NEEDS(!madvise(at, SIZE, MADV_MERGEABLE));
+	NEEDS(write_file("/sys/kernel/mm/ksm/use_zero_pages", zero_pages));
+	NEEDS(write_file("/sys/kernel/mm/ksm/pages_to_scan", "10000"));
+	NEEDS(write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1"));
+	NEEDS(write_file("/sys/kernel/mm/ksm/run", "1"));
+	while (!(flags & flag)) {
+		NEEDS(!pagemap_entries(getpid(), (uintptr_t)at, 2, entries));
+		flags = kpageflags(PM_PFN(entries[1]));
+	}
+	NEEDS(write_file("/sys/kernel/mm/ksm/run", "0"));
+}
+
+static inline unsigned long vmstat(const char *name)
+{
+	char line[128], key[64];
+	unsigned long value = 0;
+	FILE *f = fopen("/proc/vmstat", "r");
+
+	NEEDS(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63s %lu", key, &value) == 2 && !strcmp(key, name))
+			break;
+	fclose(f);
+	return value;
+}
+
+static inline void *idle(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static inline void survive(int signal)
+{
+}
+
+/* As if the hardware had lost a page; later kernels tell by SIGBUS at once. */
+static inline void poison(char *page)
+{
+	signal(SIGBUS, survive);
+	NEEDS(!madvise(page, PAGE, MADV_HWPOISON));
+}
+
+static inline int userfault(char *at, uint64_t mode)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)at, .len = SIZE }, .mode = mode,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	NEEDS(fd >= 0);
+	NEEDS(!ioctl(fd, UFFDIO_API, &api));
+	NEEDS(!ioctl(fd, UFFDIO_REGISTER, &reg));
+	return fd;
+}
+
+static inline void write_protect(int fd, char *at, size_t length)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { .start = (uintptr_t)at, .len = length },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	NEEDS(!ioctl(fd, UFFDIO_WRITEPROTECT, &wp));
 }
 
 #endif /* SELFTESTS_KMOD_LAYOUTS_H */

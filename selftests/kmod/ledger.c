@@ -399,18 +399,16 @@ LAYOUT(hugetlb_shared, NONE, 0)
 
 LAYOUT(merged_by_ksm, RESIDENT, SIZE)
 {
-	char *at = small_pages();
-	uint64_t entries[2], flags = 0;
+	merge(small_pages(), "0", KPF_KSM);
+}
 
-	NEEDS(!madvise(at, SIZE, MADV_MERGEABLE));
-	NEEDS(write_file("/sys/kernel/mm/ksm/pages_to_scan", "10000"));
-	NEEDS(write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1"));
-	NEEDS(write_file("/sys/kernel/mm/ksm/run", "1"));
-	while (!(flags & KPF_KSM)) {
-		NEEDS(!pagemap_entries(getpid(), (uintptr_t)at, 2, entries));
-		flags = kpageflags(PM_PFN(entries[1]));
-	}
-	NEEDS(write_file("/sys/kernel/mm/ksm/run", "0"));
+/* Zero pages with dirty entries, so that the kernel knows whose they are. */
+LAYOUT(merged_into_zero_pages, ZERO, PAGE)
+{
+	char *at = small_pages();
+
+	memset(at, 0, SIZE);
+	merge(at, "1", KPF_ZERO_PAGE);
 }
 
 LAYOUT(protected_none, RESIDENT, SIZE)
@@ -435,26 +433,6 @@ LAYOUT(protected_none_lazily_freed, LAZYFREE, SIZE)
 LAYOUT(read_only_after_write, RESIDENT, SIZE)
 {
 	NEEDS(!mprotect(small_pages(), SIZE, PROT_READ));
-}
-
-static unsigned long vmstat(const char *name)
-{
-	char line[128], key[64];
-	unsigned long value = 0;
-	FILE *f = fopen("/proc/vmstat", "r");
-
-	NEEDS(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63s %lu", key, &value) == 2 && !strcmp(key, name))
-			break;
-	fclose(f);
-	return value;
-}
-
-static void *idle(void *arg)
-{
-	pause();
-	return arg;
 }
 
 /* Entries that fault so that the kernel sees from which node they are used. */
@@ -501,21 +479,6 @@ LAYOUT(moved_after_lazily_freed, LAZYFREE, SIZE)
 	NEEDS(!syscall(SYS_mbind, at, SIZE, 2 /* MPOL_BIND */, &node, 8UL, 1 << 1));
 }
 
-#ifndef MADV_HWPOISON
-#define MADV_HWPOISON	100
-#endif
-
-static void survive(int signal)
-{
-}
-
-/* As if the hardware had lost a page; later kernels tell by SIGBUS at once. */
-static void poison(char *page)
-{
-	signal(SIGBUS, survive);
-	NEEDS(!madvise(page, PAGE, MADV_HWPOISON));
-}
-
 LAYOUT(poisoned, MIGRATING, 3 * PAGE)
 {
 	char *at = small_pages();
@@ -530,30 +493,6 @@ LAYOUT(poisoned_file, FILE, 0)
 
 	memset(at, 1, SIZE);
 	poison(at + 7 * PAGE);
-}
-
-static int userfault(char *at, uint64_t mode)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)at, .len = SIZE }, .mode = mode,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	NEEDS(fd >= 0);
-	NEEDS(!ioctl(fd, UFFDIO_API, &api));
-	NEEDS(!ioctl(fd, UFFDIO_REGISTER, &reg));
-	return fd;
-}
-
-static void write_protect(int fd, char *at, size_t length)
-{
-	struct uffdio_writeprotect wp = {
-		.range = { .start = (uintptr_t)at, .len = length },
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
-
-	NEEDS(!ioctl(fd, UFFDIO_WRITEPROTECT, &wp));
 }
 
 LAYOUT(userfault_write_protected, RESIDENT, SIZE / 2)

@@ -7,11 +7,13 @@ $(call c_test, kmod/access,	guest,	kmod/access.c)
 $(call c_test, kmod/ledger,	guest,	kmod/ledger.c)
 $(call c_test, kmod/mmap,	guest,	kmod/mmap.c)
 $(call c_test, kmod/pages,	guest,	kmod/pages.c)
+$(call c_test, kmod/question,	guest,	kmod/question.c)
+$(call c_test, kmod/question-32,	guest,	kmod/question.c)
 $(call c_test, kmod/running,	guest,	kmod/running.c)
 $(call c_test, kmod/revoke,	guest,	kmod/revoke.c)
 $(call c_test, kmod/torture,	guest,	kmod/torture.c)
 
-build/selftests/kmod/abi-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
+build/selftests/kmod/%-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
 
 # Boots guests of its own, small ones, in which oom-load runs.
 $(call script_test, kmod/oom,	native,	kmod/oom.sh)
