@@ -237,7 +237,7 @@ static void *eat_on(void *arg)
 	return NULL;
 }
 
-static unsigned long rounds(void)
+static unsigned long torture_rounds(void)
 {
 	const char *text = getenv("SPANHEAP_TORTURE_ROUNDS");
 
@@ -316,7 +316,7 @@ TEST_F_TIMEOUT(torture, loses_nothing, 600)
 	struct spanheap_ledger ledger;
 
 	ASSERT_EQ(0, make_world(world));
-	live(world, rounds());
+	live(world, torture_rounds());
 	TH_LOG("%lu runs taken, pages found revoked %lu, still idle %lu, busy %lu; %lu forks",
 	       world->taken, world->revoked, world->kept, world->busy, world->forks);
 	EXPECT_EQ(0, world->lost);
@@ -334,7 +334,7 @@ TEST_F_TIMEOUT(torture, loses_nothing, 600)
 /* Killed at any moment: reclaimers may be at its pages just then. */
 TEST_F_TIMEOUT(torture, dies_at_any_moment, 600)
 {
-	unsigned long nr = rounds() / 8 + 1;
+	unsigned long nr = torture_rounds() / 8 + 1;
 	uint64_t random = 4711;
 
 	for (unsigned long i = 0; i < nr; i++) {
