@@ -21,6 +21,9 @@ ALL :=
 PACKAGES := tools/deps/packages
 
 .PHONY: all deps check run-check demo run-demo clean distclean help
+# what deps could not install as it is: see tools/deps/install
+export PATH := $(CURDIR)/build/bin:$(PATH)
+
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
