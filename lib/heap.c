@@ -58,7 +58,7 @@ static size_t evict_locked(struct span *span)
 
 bool heap_trim(uint64_t min_age_ns)
 {
-	uint32_t at = heap_now();
+	uint32_t at = heap_now_at_least();
 	size_t nr;
 
 	lock_acquire(&heap.lock);

@@ -24,12 +24,22 @@ struct page_heap heap;
 
 static struct lock grow_lock;		/* one new reserve at a time */
 
-uint32_t heap_now(void)
+static uint64_t nanoseconds(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (uint32_t)(((uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec) >> 20);
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint32_t heap_now(void)
+{
+	return (uint32_t)(nanoseconds(CLOCK_MONOTONIC_COARSE) >> 20);
+}
+
+uint32_t heap_now_at_least(void)
+{
+	return (uint32_t)((nanoseconds(CLOCK_MONOTONIC) >> 20) + 1);
 }
 
 void reserve_put_locked(struct heap_reserve *hr, size_t first, size_t nr)

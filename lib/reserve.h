@@ -83,6 +83,15 @@ static inline size_t reserve_page(const struct heap_reserve *hr, const char *ptr
 /** heap_now() - about milliseconds (2^20 ns); wraps after 52 days */
 uint32_t heap_now(void);
 
+/**
+ * heap_now_at_least() - the same clock, rounded up
+ *
+ * heap_now() is cheap and lags by up to a tick of the kernel's. Who asks whether
+ * something is old enough asks this: a pass that comes a delay after a free, and
+ * perhaps is the last one for long, must not find the pages a tick too young.
+ */
+uint32_t heap_now_at_least(void);
+
 /** heap_older() - whether @stamp lies @min_age_ns before @now */
 static inline bool heap_older(uint32_t stamp, uint32_t now, uint64_t min_age_ns)
 {

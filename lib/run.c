@@ -81,7 +81,7 @@ static int take_run_locked(struct heap_run *run, unsigned int intents, uint64_t 
 			   uint64_t *cursor)
 {
 	size_t index = *cursor >> 32, page = *cursor & 0xffffffff, looked = 0;
-	uint32_t at = heap_now();
+	uint32_t at = heap_now_at_least();
 
 	for (; index < heap.nr_reserves; index++, page = 0) {
 		struct heap_reserve *hr = heap.reserves[index];
