@@ -29,7 +29,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 all:
 
-include lib/lib.mk kmod/kmod.mk tools/tools.mk tools/demo/demo.mk \
+include lib/lib.mk kmod/kmod.mk tools/tools.mk tools/demo/demo.mk bench/bench.mk \
 	selftests/selftests.mk
 
 ifneq ($(filter-out deps check demo clean distclean help,$(or $(MAKECMDGOALS),all)),)

@@ -32,15 +32,14 @@ static void count_ptes(struct tally *tally, const struct vm_area_struct *vma,
  * the general way takes 70 and more (bench/ledger-cost.c). What does not fit goes the general way.
  *
  * A present, dirty, normal entry of an anonymous mapping is in use, with no look
- * at its page. (Special entries are zero pages, those of KSM dirty.) Nodes are
- * written on pages, so nothing is counted here when they are asked for.
+ * at its page. (Special entries are zero pages, those of KSM dirty.)
  */
 #define PAGE_IN_USE	(BIT(PG_swapbacked) | BIT(PG_dirty))
 
 /* Under Xen PV entries are not what they seem. */
-static bool octets_fit(const struct tally *tally)
+static bool octets_fit(void)
 {
-	return !tally->nodes && !boot_cpu_has(X86_FEATURE_XENPV);
+	return !boot_cpu_has(X86_FEATURE_XENPV);
 }
 
 static bool is_plain_anon(const struct vm_area_struct *vma)
@@ -243,6 +242,20 @@ static noinline unsigned long count_mixed_vec(struct tally *tally,
 	return mixed_octets(tally, true, vma, ptep, bytes, intents, max, addr);
 }
 
+/* The nodes of present pages are written on them. */
+static noinline void tally_nodes(struct tally *tally, const pte_t *ptep, unsigned long nr,
+				 unsigned int intent, unsigned int residency)
+{
+	const pteval_t frame = frame_mask();
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		int nid = page_to_nid(word_page(pte_word(ptep + i), frame));
+
+		tally->nodes[nid].bytes[intent][residency]++;
+	}
+}
+
 /*
  * Octets of one kind and intent, from the first on. Outside anonymous memory it
  * takes a look at the page to tell more than empty ones. Return: how many; 0 when
@@ -266,6 +279,8 @@ static unsigned long count_alike(struct tally *tally, bool anon, const pte_t *pt
 		n = empty_octets(ptep, bytes, intents, max);
 	}
 	tally->pages[residency][intents & SPANHEAP_INTENT_MASK] += n * OCTET;
+	if (tally->nodes && residency != SPANHEAP_NONE)
+		tally_nodes(tally, ptep, n * OCTET, intents & SPANHEAP_INTENT_MASK, residency);
 	if (tally->vec)
 		memset(tally_vec(tally, addr), octet_vec(intents, residency), n * OCTET);
 	return n;
@@ -292,7 +307,7 @@ static unsigned long count_octets(struct tally *tally, const struct vm_area_stru
 		n = 0;
 		if (!reserved && octet_is_uniform(intents))
 			n = count_alike(tally, anon, ptep + i, bytes, intents, max, at);
-		if (!n && !reserved && anon)
+		if (!n && !reserved && anon && !tally->nodes)
 			n = (tally->vec ? count_mixed_vec : count_mixed)
 				(tally, vma, ptep + i, bytes, intents, max, at);
 		if (!n) {
@@ -303,7 +318,7 @@ static unsigned long count_octets(struct tally *tally, const struct vm_area_stru
 	return i;
 }
 #else
-static bool octets_fit(const struct tally *tally)
+static bool octets_fit(void)
 {
 	return false;
 }
@@ -329,7 +344,7 @@ void ptes_count(struct tally *tally, struct intents *intents,
 		const struct vm_area_struct *vma, const pte_t *ptep,
 		unsigned long addr, unsigned long end)
 {
-	bool fit = octets_fit(tally);
+	bool fit = octets_fit();
 	unsigned long stop, nr, done;
 	struct intent_run run;
 

@@ -43,6 +43,7 @@ static void walk_hole(struct walk *walk, unsigned long addr, unsigned long end,
 		if (run.bytes || run.fixed != SPANHEAP_OUTSIDE)
 			tally_uniform(walk->tally, walk->intents, addr, stop,
 				      SPANHEAP_NONE, NULL);
+		cond_resched();
 	}
 }
 
@@ -184,8 +185,10 @@ static void walk_hugetlb(struct walk *walk, struct vm_area_struct *vma,
 {
 	unsigned long size = huge_page_size(hstate_vma(vma)), at;
 
-	for (at = round_up(addr, size); at < end; at += size)
+	for (at = round_up(addr, size); at < end; at += size) {
 		walk->tally->hugetlb += hugetlb_entry_pages(walk->mm, at, size);
+		cond_resched();
+	}
 	walk_hole(walk, addr, end, false);
 }
 
