@@ -50,11 +50,13 @@ static inline char *anonymous(int advice)
 	return at;
 }
 
+/* Written, and on the LRU lists: MADV_FREE skips pages that are not there yet. */
 static inline char *small_pages(void)
 {
 	char *at = anonymous(MADV_NOHUGEPAGE);
 
 	memset(at, 1, SIZE);
+	drain_batches();
 	return at;
 }
 
@@ -63,6 +65,7 @@ static inline char *huge_pages(void)
 	char *at = anonymous(MADV_HUGEPAGE);
 
 	memset(at, 1, SIZE);
+	drain_batches();
 	return at;
 }
 
@@ -126,10 +129,10 @@ static inline void shared_with_child(void)
 			pause();
 }
 
-/* Merge equal pages until one of them shows @flag. */
+/* Merge equal pages until the last of them shows @flag. */
 static inline void merge(char *at, const char *zero_pages, uint64_t flag)
 {
-	uint64_t entries[2], flags = 0;
+	uint64_t last, flags = 0;
 
 	NEEDS(!madvise(at, SIZE, MADV_MERGEABLE));
 	NEEDS(write_file("/sys/kernel/mm/ksm/use_zero_pages", zero_pages));
@@ -137,8 +140,8 @@ static inline void merge(char *at, const char *zero_pages, uint64_t flag)
 	NEEDS(write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1"));
 	NEEDS(write_file("/sys/kernel/mm/ksm/run", "1"));
 	while (!(flags & flag)) {
-		NEEDS(!pagemap_entries(getpid(), (uintptr_t)at, 2, entries));
-		flags = kpageflags(PM_PFN(entries[1]));
+		NEEDS(!pagemap_entries(getpid(), (uintptr_t)at + SIZE - PAGE, 1, &last));
+		flags = kpageflags(PM_PFN(last));
 	}
 	NEEDS(write_file("/sys/kernel/mm/ksm/run", "0"));
 }

@@ -10,7 +10,10 @@
 
 #include "kselftest_harness.h"
 
+#include "cgroup.h"
 #include "layouts.h"
+
+#define CGROUP	"spanheap-ledger"
 
 FIXTURE(ledger) {
 	int fd;
@@ -95,6 +98,25 @@ LAYOUT(huge_split_and_lazily_freed, LAZYFREE, PAGE)
 	NEEDS(!mprotect(at + 5 * PAGE, PAGE, PROT_READ));
 	NEEDS(!madvise(at, SIZE, MADV_FREE));
 	drain_batches();
+}
+
+/*
+ * Reclaim finds that the first page was written again and gives the whole huge
+ * page its swap back, while the other entries stay clean.
+ */
+LAYOUT(huge_lazily_freed_and_rescued, RESIDENT, 2 * HUGE_PAGE)
+{
+	char *at;
+
+	NEEDS(!cgroup_enter(CGROUP));
+	at = huge_pages();
+	NEEDS(!madvise(at, SIZE, MADV_FREE));
+	drain_batches();
+	for (size_t i = 0; i < SIZE; i += HUGE_PAGE) {
+		NEEDS(!mprotect(at + i + 5 * PAGE, PAGE, PROT_READ));
+		*page_of(at, i / PAGE) = 2;
+	}
+	cgroup_write(CGROUP, "memory.reclaim", "64K");
 }
 
 LAYOUT(huge_collapsed, RESIDENT, SIZE)
@@ -403,7 +425,7 @@ LAYOUT(merged_by_ksm, RESIDENT, SIZE)
 }
 
 /* Zero pages with dirty entries, so that the kernel knows whose they are. */
-LAYOUT(merged_into_zero_pages, ZERO, PAGE)
+LAYOUT(merged_into_zero_pages, ZERO, SIZE - MIB)
 {
 	char *at = small_pages();
 
@@ -583,6 +605,7 @@ FIXTURE_TEARDOWN(ledger)
 		return;
 	kill(-self->pid, SIGKILL);
 	waitpid(self->pid, NULL, 0);
+	rmdir(CGROUP_ROOT "/" CGROUP);
 }
 
 /*
