@@ -15,6 +15,7 @@
 #include "pagemap.h"
 #include "region.h"
 #include "shrink.h"
+#include "trace.h"
 
 static DEFINE_SPINLOCK(owners_lock);
 static DEFINE_HASHTABLE(owners, 8);
@@ -220,6 +221,7 @@ int heap_register(struct heap *heap, struct spanheap_register *args)
 	args->header_length = PAGE_SIZE;
 	/* everything above is seen by whoever sees the owner */
 	smp_store_release(&heap->owner, owner);
+	trace_spanheap_register(heap->id);
 	return 0;
 
 out_owner:

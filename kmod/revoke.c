@@ -47,6 +47,7 @@
 #include "pagemap.h"
 #include "region.h"
 #include "revoke.h"
+#include "trace.h"
 #include "walk.h"
 
 /* A VMA with one of these is none that the device has made, or not to be touched. */
@@ -483,7 +484,7 @@ unsigned int revoke_pages(struct revoke_order *order, const struct revoke_chunk 
 {
 	struct region *region = chunk->region;
 	struct visit visit = { .order = order, .region = region };
-	unsigned long taken = order->taken, nr;
+	unsigned long taken = order->taken, freed = order->freed, nr;
 
 	visit.mm = region->heap->owner->mm;
 	visit.bytes = chunk_bytes(chunk, &nr);
@@ -500,6 +501,10 @@ unsigned int revoke_pages(struct revoke_order *order, const struct revoke_chunk 
 		if (!visit_by_mmap_lock(&visit))
 			visit_by_reverse_map(&visit);
 		mmput_async(visit.mm);
+		trace_spanheap_revoke(region->heap->id, order->nid, order->cause,
+				      (u64)(order->wanted - taken) << PAGE_SHIFT,
+				      (u64)(order->taken - taken) << PAGE_SHIFT,
+				      (u64)(order->freed - freed) << PAGE_SHIFT);
 	}
 	up_read(&region->revoking);
 	return order->taken - taken;

@@ -13,8 +13,17 @@ struct region;
 /* Ages of idle pages are told apart up to that many epochs. */
 #define REVOKE_AGES	(1U << (8 - SPANHEAP_EPOCH_SHIFT))
 
+/* Why pages are taken; told by the tracepoint alone. */
+enum revoke_cause {
+	REVOKE_FOR_NODE,	/* the node is short */
+	REVOKE_FOR_MEMCG,	/* a memory cgroup is */
+	REVOKE_FOR_QUOTA,	/* nothing is: memory.reclaim, drop_caches */
+	REVOKE_FOR_ORDER,	/* somebody has ordered it */
+};
+
 /**
  * struct revoke_order - what to take, and what was taken
+ * @cause: why
  * @nid: pages of this node
  * @memcg: and charged to this cgroup or one below it; NULL for any
  * @now: the epoch it is
@@ -24,6 +33,7 @@ struct region;
  * @freed: out: and of these, pages that nobody else held
  */
 struct revoke_order {
+	enum revoke_cause cause;
 	int nid;
 	struct mem_cgroup *memcg;
 	unsigned int now;

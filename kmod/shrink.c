@@ -185,6 +185,8 @@ static unsigned long shrink_scan(struct shrinker *unused, struct shrink_control 
 	struct pressure pressure = pressure_now(sc);
 	unsigned long shortage = max(pressure.node, pressure.memcg);
 	struct revoke_order order = {
+		.cause = pressure.node ? REVOKE_FOR_NODE :
+			 pressure.memcg ? REVOKE_FOR_MEMCG : REVOKE_FOR_QUOTA,
 		.nid = sc->nid,
 		/* a page of any cgroup helps a node that is short */
 		.memcg = pressure.node ? NULL : sc->memcg,
