@@ -114,12 +114,14 @@ struct pressure pressure_now(const struct shrink_control *sc)
 
 /*
  * What writes have got that came while nothing was short. One slot serves many
- * tasks; who takes it from another only starts both anew.
+ * tasks; who takes it from another only starts both anew. A task is known by when
+ * it started, too: the struct of a dead one is soon another's.
  */
 static DEFINE_SPINLOCK(writes_lock);
 
 static struct write {
 	const struct task_struct *task;
+	u64 started;
 	u64 number;
 	unsigned long used;
 } writes[16];
@@ -140,8 +142,13 @@ static struct write *this_write_locked(void)
 	u64 number = write_number();
 
 	lockdep_assert_held(&writes_lock);
-	if (write->task != current || write->number != number)
-		*write = (struct write) { .task = current, .number = number };
+	if (write->task != current || write->started != current->start_time ||
+	    write->number != number)
+		*write = (struct write) {
+			.task = current,
+			.started = current->start_time,
+			.number = number,
+		};
 	return write;
 }
 

@@ -198,6 +198,26 @@ TEST_F(revoke, takes_tomorrow_for_today)
 	EXPECT_EQ(0, count_said(&self->heap, 0, half, SPANHEAP_REVOKED));
 }
 
+/* All of a heap is idle; one write asks for all of it. */
+static int reclaim_own(void *arg)
+{
+	struct device_heap heap;
+
+	if (device_heap(&heap, LENGTH))
+		return 1;
+	fill(heap.memory, 0, PAGES);
+	device_say(&heap, 0, LENGTH, SPANHEAP_IDLE | epoch_ago(2));
+	cgroup_write(GROUP, "memory.reclaim", "40M");
+	return count_said(&heap, 0, PAGES, SPANHEAP_REVOKED) < 4 * MIB / PAGE;
+}
+
+/* What a process was given is no matter of those that come after it. */
+TEST_F(revoke, gives_to_each_of_many_processes)
+{
+	for (int i = 0; i < 12; i++)
+		ASSERT_EQ(0, in_child(reclaim_own, NULL));
+}
+
 static int eat(void *arg)
 {
 	size_t length = *(size_t *)arg;
