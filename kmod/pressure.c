@@ -10,24 +10,14 @@
  * order) gets a quota.
  */
 #include <linux/hash.h>
-#include <linux/memcontrol.h>
-#include <linux/mmzone.h>
-#include <linux/page_counter.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/swap.h>
 
 #include "compat.h"
+#include "headroom.h"
 #include "pressure.h"
-
-/*
- * Pages beyond the need: 4 MiB, a few milliseconds of what a process can touch,
- * during which kswapd need not run again. A cgroup is left a 64th of its size,
- * but not less than one batch of charges.
- */
-#define MARGIN		1024UL
-#define MARGIN_MIN	64UL
 
 /*
  * Pages for one call that sees no shortage, and for one write that makes many. A
@@ -44,71 +34,17 @@ static unsigned long missing(unsigned long has, unsigned long wanted)
 	return has < wanted ? wanted - has : 0;
 }
 
-/*
- * Free pages of a node count where they are above the marks at which kswapd stops,
- * and not kept back for allocations that need a lower zone.
- */
-static unsigned long node_shortage(int nid)
-{
-	pg_data_t *node = NODE_DATA(nid);
-	unsigned long usable = 0, below = 0;
-	int top = -1, i;
-
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		if (i != ZONE_MOVABLE && populated_zone(&node->node_zones[i]))
-			top = i;
-	if (top < 0)
-		return 0;
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		struct zone *zone = &node->node_zones[i];
-		unsigned long free, mark;
-
-		if (!populated_zone(zone))
-			continue;
-		free = zone_page_state(zone, NR_FREE_PAGES);
-		mark = high_wmark_pages(zone) + (i < top ? zone->lowmem_reserve[top] : 0);
-		usable += missing(mark, free);
-		if (i == top)
-			below = missing(free, mark);
-	}
-	return missing(usable, MARGIN + below);
-}
-
-#ifdef CONFIG_MEMCG
-static unsigned long memcg_shortage(struct mem_cgroup *memcg)
-{
-	unsigned long worst = 0;
-
-	if (mem_cgroup_disabled())
-		return 0;
-	for (; memcg; memcg = parent_mem_cgroup(memcg)) {
-		unsigned long limit = min(READ_ONCE(memcg->memory.max),
-					  READ_ONCE(memcg->memory.high));
-		unsigned long usage = page_counter_read(&memcg->memory);
-		unsigned long margin = clamp(limit / 64, MARGIN_MIN, MARGIN);
-
-		if (limit < PAGE_COUNTER_MAX)
-			worst = max(worst, missing(missing(usage, limit), margin) +
-					   missing(limit, usage));
-	}
-	return worst;
-}
-#else
-static unsigned long memcg_shortage(struct mem_cgroup *memcg)
-{
-	return 0;
-}
-#endif
-
 /**
  * pressure_now() - what is short
  * @sc: the scan
  */
 struct pressure pressure_now(const struct shrink_control *sc)
 {
+	struct headroom node = headroom_of_node(sc->nid);
+
 	return (struct pressure) {
-		.node = node_shortage(sc->nid),
-		.memcg = memcg_shortage(sc->memcg),
+		.node = headroom_shortage(&node),
+		.memcg = headroom_shortage_of_memcg(sc->memcg),
 	};
 }
 
