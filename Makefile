@@ -5,11 +5,13 @@
 # fragment that appends its results to ALL and says how they are made. Nothing
 # is ever written outside build/.
 
-# Every tree of kernel headers: those unpacked by `make deps`, those installed.
+# Every tree of kernel headers: those unpacked by `make deps`, those of the kernels
+# built by `make check-debug`, those installed.
 KVERS := $(sort $(patsubst build/guest/%/headers/,%,$(wildcard build/guest/*/headers/)) \
+	$(patsubst build/debug/%/vmlinux,%,$(wildcard build/debug/*/vmlinux)) \
 	$(patsubst /lib/modules/%/build/,%,$(wildcard /lib/modules/*/build/)))
 # $(call kdir,KVER): where it is.
-kdir = $(or $(realpath build/guest/$1/headers),/lib/modules/$1/build)
+kdir = $(or $(realpath build/guest/$1/headers),$(realpath build/debug/$1/headers),/lib/modules/$1/build)
 
 # The flags of everything that is not the module; fragments add their own.
 BASE_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Iinclude -Iinclude/uapi -MMD -MP
@@ -20,7 +22,7 @@ run = $(if $(V),,@printf '  %-5s%s\n' $1 $@;)
 ALL :=
 PACKAGES := tools/deps/packages
 
-.PHONY: all deps check run-check demo run-demo clean distclean help
+.PHONY: all deps check check-debug run-check demo run-demo clean distclean help
 # what deps could not install as it is: see tools/deps/install
 export PATH := $(CURDIR)/build/bin:$(PATH)
 
@@ -32,7 +34,7 @@ all:
 include lib/lib.mk kmod/kmod.mk tools/tools.mk tools/demo/demo.mk bench/bench.mk \
 	selftests/selftests.mk
 
-ifneq ($(filter-out deps check demo clean distclean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps check check-debug demo clean distclean help,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(and $(shell command -v gcc),$(KVERS)),)
 $(error No compiler or no kernel headers: run "make deps" first)
 endif
@@ -44,6 +46,11 @@ all: $(ALL)
 check: deps
 	@$(MAKE) run-check
 
+# The guests' tests in kernels that look for bugs; WHERE=6.1 for that one alone.
+check-debug: deps
+	@selftests/vm/build-debug-kernels $(WHERE)
+	@$(MAKE) run-check WHERE="$(or $(addprefix debug/,$(WHERE)),debug)"
+
 demo: deps
 	@$(MAKE) run-demo
 
@@ -54,7 +61,7 @@ deps:
 
 # The unpacked kernels took minutes to get: they outlive a clean.
 clean:
-	@find build -mindepth 1 -maxdepth 1 ! -name guest ! -name kselftest \
+	@find build -mindepth 1 -maxdepth 1 ! -name guest ! -name debug ! -name kselftest \
 		-exec rm -rf {} + 2>/dev/null || true
 
 distclean:
@@ -69,6 +76,9 @@ help:
 	@echo 'make check      deps, build, every test on this machine and in the guests'
 	@echo 'make check TESTS="kmod/ledger lib/%" WHERE="native 6.12"'
 	@echo '                only these tests, only there (a kernel by its beginning)'
+	@echo 'make check-debug'
+	@echo '                deps, build kernels with KASAN, lockdep, kmemleak and more (once;'
+	@echo '                then they are part of make check), every test of the guests there'
 	@echo 'make demo       deps, build, the ledger of a real server in a guest'
 	@echo 'make clean      remove what was built, keep the unpacked kernels'
 	@echo 'make distclean  remove all of build/'

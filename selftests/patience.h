@@ -6,7 +6,26 @@
 #ifndef SELFTESTS_PATIENCE_H
 #define SELFTESTS_PATIENCE_H
 
+#include <stdlib.h>
+#include <unistd.h>
+
+/* How many times longer than elsewhere things may take here: a kernel that looks for bugs. */
+static inline unsigned int patience(void)
+{
+	const char *text = getenv("SELFTEST_PATIENCE");
+
+	return text ? (unsigned int)atoi(text) : 1;
+}
+
+/* By this the harness limits a case. */
+static inline unsigned int patient_alarm(unsigned int seconds)
+{
+	return alarm(seconds * patience());
+}
+
+#define alarm	patient_alarm
 #include "kselftest_harness.h"
+#undef alarm
 
 /* The harness's limit for a case; that for a program stands in DIR/settings. */
 #undef TEST_TIMEOUT_DEFAULT

@@ -17,6 +17,7 @@ build/selftests/kmod/%-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
 
 # Boots guests of its own, small ones, in which oom-load runs.
 $(call script_test, kmod/oom,	native,	kmod/oom.sh)
+TESTS_debug += kmod/oom
 build/selftests/kmod/oom: build/selftests/kmod/oom-load
 build/selftests/kmod/oom-load: selftests/kmod/oom.c selftests/kmod/tests.mk
 	@mkdir -p $(@D)

@@ -18,6 +18,9 @@ COMPLAINT = re.compile("|".join((
     r"Objects remaining", r"Slab cache still has objects", r"still has objects", r"scheduling while atomic",
     r"sleeping function called", r"nable to handle", r"invalid opcode", r"divide error:",
     r"ODEBUG: ", r"VFS: Busy inodes", r"nobody cared", r"Kernel stack is corrupted", r"stack-protector",
+    # what looks for bugs has gone blind
+    r"turning off the locking correctness validator", r"Kernel memory leak detector disabled",
+    r"kmemleak: Cannot ", r"ODEBUG: Out of memory",
     r"Unknown symbol", r"disagrees about version of symbol",
 )))
 

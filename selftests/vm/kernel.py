@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Knows the guest kernels under build/guest/ and how QEMU best runs them.
+"""Knows the guest kernels under build/ and how QEMU best runs them.
 
-Used by run. Makes, once per kernel, the part of the initramfs that never
+Used by run and check. Makes, once per kernel, the part of the initramfs that never
 changes: busybox and the modules of which the guest may need some. What lies in
-build/guest/KVER/ is described in fetch-kernels.
+build/guest/KVER/ is described in fetch-kernels; build/debug/KVER/ is alike.
 """
 import hashlib
 import lzma
@@ -25,26 +25,65 @@ class Problem(Exception):
     """Something the user can mend, in one line."""
 
 
+# Where kernels lie under build/: Debian's own, and those that look for bugs.
+STOCK, DEBUG = "guest", "debug"
+
+
 def version_key(kver):
     """Sorts 6.12 after 6.1."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", kver)]
 
 
-def find(guests, wanted):
-    """The folder of the kernel WANTED: its full version, a prefix, or None."""
-    have = sorted((k for k in (os.listdir(guests) if os.path.isdir(guests) else ())
-                   if os.path.exists(f"{guests}/{k}/vmlinux")), key=version_key)
-    if not have:
-        raise Problem("no guest kernel is unpacked: run make deps")
-    if not wanted:
-        return f"{guests}/{have[-1]}"
-    if wanted in have:
-        return f"{guests}/{wanted}"
-    # 6.1 means 6.1.*, never 6.12.*
-    match = [k for k in have if k.startswith(wanted) and not k[len(wanted):len(wanted) + 1].isdigit()]
+def have(build, kind):
+    """The versions of the kernels of this KIND, in order."""
+    folder = f"{build}/{kind}"
+    return sorted((k for k in (os.listdir(folder) if os.path.isdir(folder) else ())
+                   if os.path.exists(f"{folder}/{k}/vmlinux")), key=version_key)
+
+
+def choose(versions, wanted):
+    """Those that are WANTED, a full version or its beginning; 6.1 is never 6.12."""
+    if not wanted or wanted in versions:
+        return [wanted] if wanted else versions
+    return [k for k in versions
+            if k.startswith(wanted) and not (wanted + k[len(wanted):len(wanted) + 1])[-2:].isdigit()]
+
+
+def find(build, wanted):
+    """The folder of the newest kernel WANTED: [debug/]VERSION, its beginning, or None."""
+    kind, _, version = (wanted or "").rpartition("/")
+    kind = kind or STOCK
+    versions = have(build, kind)
+    if not versions:
+        raise Problem("no guest kernel is there: run make " + ("check-debug" if kind == DEBUG else "deps"))
+    match = choose(versions, version)
     if not match:
-        raise Problem(f"there is no guest kernel {wanted}; there are: {' '.join(have)}")
-    return f"{guests}/{match[-1]}"
+        raise Problem(f"there is no guest kernel {wanted}; there are: {' '.join(versions)}")
+    return f"{build}/{kind}/{match[-1]}"
+
+
+def is_debug(folder):
+    """Whether it is one that looks for bugs, and pays for it."""
+    return os.path.basename(os.path.dirname(folder)) == DEBUG
+
+
+def memory(folder, wanted):
+    """How many bytes a guest is given that is to have WANTED for its programs.
+
+    KASAN takes an eighth for its shadow and keeps some of what is freed; to each
+    page and each allocation those who watch it add what they know of it.
+    """
+    return wanted * 5 // 4 + (160 << 20) if is_debug(folder) else wanted
+
+
+def patience(folder):
+    """How many times longer than in a stock kernel something may take."""
+    return 6 if is_debug(folder) else 1
+
+
+def command_line(folder):
+    """What more the kernel is told."""
+    return "kasan_multi_shot watchdog_thresh=60" if is_debug(folder) else ""
 
 
 def applets():

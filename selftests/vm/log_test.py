@@ -33,6 +33,18 @@ refcount_t: underflow; use-after-free.
 list_del corruption. prev->next should be ffff
 UBSAN: array-index-out-of-bounds in kmod/walk.c:1:2
 kworker/0:1: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null)
+BUG: MAX_LOCKDEP_CHAINS too low!
+turning off the locking correctness validator.
+INFO: trying to register non-static key.
+WARNING: possible recursive locking detected
+BUG: using smp_processor_id() in preemptible [00000000] code: redis/12
+kernel BUG at mm/page_table_check.c:65!
+BUG: KASAN: null-ptr-deref in walk+0x1/0x2 [spanheap]
+ODEBUG: free active (active state 0) object type: work_struct hint: 0x0
+UBSAN: shift-out-of-bounds in kmod/walk.c:1:2
+kmemleak: Kernel memory leak detector disabled
+kmemleak: Cannot allocate a kmemleak_object structure
+ODEBUG: Out of memory. ODEBUG disabled
 kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
 unreferenced object 0xffff888100000000 (size 64):
 spanheap: Unknown symbol zap_page_range (err -2)
@@ -47,6 +59,11 @@ redis-server[12]: segfault at 0 ip 0000 sp 0000 error 4 in libc.so.6
 Out of memory: Killed process 99 (eater) total-vm:200000kB
 Memory cgroup out of memory: Killed process 99 (eater)
 oom_reaper: reaped process 99 (eater), now anon-rss:0kB
+kmemleak: Kernel memory leak detector initialized (mem pool available: 38000)
+kasan: KernelAddressSanitizer initialized
+Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar
+ODEBUG: selftest passed
+lkdtm: No crash points registered, enable through debugfs
 debug: ignoring loglevel setting.""".split("\n")
 
 OOM_KILL = """\
