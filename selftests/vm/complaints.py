@@ -36,9 +36,19 @@ BEFORE, AFTER, LONGEST = 2, 15, 60      # lines shown round the start of one
 MOST = 150                              # lines shown in all
 
 
+# A process that is being killed may find that even the reserves are used up.
+KILLED = re.compile(r"Killed process \d+ \((.*?)\)")
+FAILURE = re.compile(r"^(?:\[[^]]*\] )?(\S.*): page allocation failure: order:0,")
+
+
 def _starts(lines):
-    excused = False
+    excused, killed = False, set()
     for number, line in enumerate(lines):
+        killed.update(KILLED.findall(line))
+        failure = FAILURE.search(line)
+        if failure and failure[1] in killed:
+            excused = True
+            continue
         if TRACE_OF_NO_BUG.search(line):
             excused = True
         if HARMLESS.search(line):

@@ -75,6 +75,12 @@ Call Trace:
  </TASK>
 Mem-Info:"""
 
+KILLED = "Out of memory: Killed process 99 (eater) total-vm:200000kB"
+FAILURE = """\
+[    1.3] %s: page allocation failure: order:0, mode:0x140dca(GFP_HIGHUSER_MOVABLE)
+[    1.3] CPU: 0 PID: 99 Comm: %s Tainted: G           OE
+[    1.3] Call Trace:"""
+
 
 def main():
     """As KTAP."""
@@ -85,6 +91,10 @@ def main():
     cases.append(("none: the trace of an OOM kill", bool(complaints.find(OOM_KILL)), False))
     cases.append(("complaint: a trace after that of an OOM kill",
                   bool(complaints.find(OOM_KILL + "\nCall Trace:\n")), True))
+    cases.append(("none: no memory for who is being killed",
+                  bool(complaints.find(f"{KILLED}\n{FAILURE % ('eater', 'eater')}")), False))
+    cases.append(("complaint: no memory for another",
+                  bool(complaints.find(f"{KILLED}\n{FAILURE % ('server', 'server')}")), True))
     print(f"TAP version 13\n1..{len(cases)}")
     failed = False
     for number, (name, got, want) in enumerate(cases, 1):
