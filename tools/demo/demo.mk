@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The main job in a 6.12 guest: redis under every release mode. Leaves the record,
+# The main job in 6.12 guests: redis under every release mode. Leaves the records,
 # a picture and a summary under build/demo/.
 DEMO_MODES := handover free dontneed keep
-
 
 build/demo/eat: tools/demo/eat.c
 	@mkdir -p $(@D)

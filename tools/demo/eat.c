@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * eat LEAVE_MIB - the demo's other process: takes memory 4 MiB at a time until
- * only LEAVE_MIB are available on the machine, says how much it took, and holds
- * it until its standard input ends. Linked with libc alone, so that nothing of
- * the project has a hand in what it measures.
+ * eat MIB - the demo's other process: takes that much memory, 4 MiB at a time, says
+ * so, and holds it until its standard input ends. When the kernel has to kill a
+ * process, it is to be this one. Linked with libc alone, so that nothing of the
+ * project has a hand in what it measures.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,51 +11,49 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#define STEP	(4UL << 20)
+#define STEP_MIB	4L
 
 /* Slow enough that a process that is asked to give back can do so meanwhile. */
 static const struct timespec pace = { .tv_nsec = 20 * 1000 * 1000 };
 
-static long available_kib(void)
+static int offer_myself(void)
 {
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/meminfo", "r");
+	FILE *f = fopen("/proc/self/oom_score_adj", "w");
+	int ret = 0;
 
 	if (!f)
 		return -1;
-	while (kib < 0 && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %ld", &kib) != 1)
-			kib = -1;
-	fclose(f);
-	return kib;
+	if (fputs("1000", f) < 0)
+		ret = -1;
+	return fclose(f) ? -1 : ret;
 }
 
 int main(int argc, char **argv)
 {
 	char *end;
-	unsigned long eaten = 0;
-	long leave = argc == 2 ? strtol(argv[1], &end, 10) : -1;
+	long eaten, mib = argc == 2 ? strtol(argv[1], &end, 10) : -1;
 
-	if (argc != 2 || *end || end == argv[1] || leave < 8) {
-		fprintf(stderr, "usage: eat LEAVE_MIB (8 or more)\n");
+	if (argc != 2 || *end || end == argv[1] || mib < STEP_MIB || mib > 1 << 20) {
+		fprintf(stderr, "usage: eat MIB (%ld or more)\n", STEP_MIB);
 		return 2;
 	}
-	while (available_kib() > leave * 1024) {
-		void *p = mmap(NULL, STEP, PROT_READ | PROT_WRITE,
+	if (offer_myself()) {
+		fprintf(stderr, "eat: oom_score_adj: %s\n", strerror(errno));
+		return 1;
+	}
+	for (eaten = 0; eaten < mib; eaten += STEP_MIB) {
+		void *p = mmap(NULL, STEP_MIB << 20, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (p == MAP_FAILED) {
 			fprintf(stderr, "eat: mmap: %s\n", strerror(errno));
 			return 1;
 		}
-		memset(p, 0x5a, STEP);
-		eaten += STEP;
+		memset(p, 0x5a, STEP_MIB << 20);
 		nanosleep(&pace, NULL);
 	}
-	printf("%lu\n", eaten);
+	printf("%ld\n", eaten);
 	fflush(stdout);
 	while (getchar() != EOF)
 		;

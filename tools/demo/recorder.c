@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * recorder MODE PID PERIOD_MS - the demo's recorder: prints a line of record with
+ * recorder PID PERIOD_MS - the demo's recorder: prints a line of record with
  * the ledger of a process, what /proc says of it beside, and the time, over and
  * over until the process is gone; with a period of 0 just once. The format is
  * read by record.py.
@@ -64,7 +64,7 @@ static int read_vmrss(int pid, unsigned long *kib)
 	return found;
 }
 
-static int sample(const char *mode, int pid)
+static int sample(int pid)
 {
 	static struct spanheap_report r;
 	const struct spanheap_figures *t = &r.total;
@@ -73,8 +73,8 @@ static int sample(const char *mode, int pid)
 	if (spanheap_ledger(pid, &r, sizeof(r)) || read_cost(pid, &faults, &ticks) ||
 	    read_vmrss(pid, &vmrss))
 		return -1;
-	printf("sample %s ms=%ld vmrss=%lu faults=%lu ticks=%lu exact=%d rss=%ju in_use=%ju idle=%ju lazyfree=%ju taken=%ju freed=%ju revoked=%ju other=%ju\n",
-	       mode, now_ms(), vmrss * 1024, faults, ticks,
+	printf("sample ms=%ld vmrss=%lu faults=%lu ticks=%lu exact=%d rss=%ju in_use=%ju idle=%ju lazyfree=%ju taken=%ju freed=%ju revoked=%ju other=%ju\n",
+	       now_ms(), vmrss * 1024, faults, ticks,
 	       r.exact && !strcmp(r.backend, "device"),
 	       (uintmax_t)t->rss, (uintmax_t)t->in_use, (uintmax_t)t->idle,
 	       (uintmax_t)t->lazyfree, (uintmax_t)t->taken, (uintmax_t)t->freed,
@@ -84,22 +84,22 @@ static int sample(const char *mode, int pid)
 
 int main(int argc, char **argv)
 {
-	int pid = argc == 4 ? atoi(argv[2]) : 0;
-	long period = argc == 4 ? atol(argv[3]) : 0;
+	int pid = argc == 3 ? atoi(argv[1]) : 0;
+	long period = argc == 3 ? atol(argv[2]) : 0;
 	struct timespec ts = { period / 1000, period % 1000 * MS };
 
 	if (pid <= 0 || period < 0) {
-		fprintf(stderr, "usage: recorder MODE PID PERIOD_MS\n");
+		fprintf(stderr, "usage: recorder PID PERIOD_MS\n");
 		return 2;
 	}
 	if (!period) {
-		if (sample(argv[1], pid)) {
+		if (sample(pid)) {
 			fprintf(stderr, "recorder: no ledger of %d: %s\n", pid, strerror(errno));
 			return 1;
 		}
 		return 0;
 	}
-	while (!sample(argv[1], pid))
+	while (!sample(pid))
 		nanosleep(&ts, NULL);
 	return 0;
 }
