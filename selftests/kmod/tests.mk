@@ -12,6 +12,7 @@ $(call c_test, kmod/question-32,	guest,	kmod/question.c)
 $(call c_test, kmod/running,	guest,	kmod/running.c)
 $(call c_test, kmod/revoke,	guest,	kmod/revoke.c)
 $(call c_test, kmod/torture,	guest,	kmod/torture.c)
+$(call c_test, kmod/trace,	guest,	kmod/trace.c)
 
 build/selftests/kmod/%-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
 
