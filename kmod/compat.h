@@ -23,6 +23,21 @@
 #include <linux/unaligned.h>
 #endif
 
+/* Commands by io_uring got a header of their own, and the whole SQE. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#include <linux/io_uring.h>
+static inline const void *compat_uring_payload(const struct io_uring_cmd *cmd)
+{
+	return cmd->cmd;
+}
+#else
+#include <linux/io_uring/cmd.h>
+static inline const void *compat_uring_payload(const struct io_uring_cmd *cmd)
+{
+	return io_uring_sqe_cmd(cmd->sqe);
+}
+#endif
+
 /* vm_flags_set() came with per-VMA locks. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)

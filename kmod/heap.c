@@ -11,10 +11,10 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "features.h"
 #include "heap.h"
 #include "pagemap.h"
 #include "region.h"
-#include "shrink.h"
 #include "trace.h"
 
 static DEFINE_SPINLOCK(owners_lock);
@@ -211,7 +211,7 @@ int heap_register(struct heap *heap, struct spanheap_register *args)
 	heap_set_windows(heap, owner->mm);
 
 	page = page_address(header->pages[0]);
-	page->features = SPANHEAP_FEATURE_LEDGER | shrink_features();
+	page->features = features_in_force();
 	page->heap_id = heap->id;
 	page->granule = PAGE_SIZE;
 

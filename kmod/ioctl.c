@@ -11,12 +11,13 @@
 #include <linux/spanheap.h>
 
 #include "args.h"
+#include "features.h"
 #include "heap.h"
 #include "ioctl.h"
 #include "ledger.h"
 #include "limits.h"
 #include "region.h"
-#include "shrink.h"
+#include "release.h"
 
 static int ioctl_features(struct heap *heap, void __user *uptr)
 {
@@ -26,7 +27,7 @@ static int ioctl_features(struct heap *heap, void __user *uptr)
 	ret = args_in(&args, sizeof(args), uptr);
 	if (ret)
 		return ret;
-	args.features = SPANHEAP_FEATURE_LEDGER | shrink_features();
+	args.features = features_in_force();
 	args.granule = PAGE_SIZE;
 	args.max_region = limit_region_bytes();
 	args.max_heap = limit_heap_bytes();
@@ -85,12 +86,27 @@ static int ioctl_ledger(struct heap *heap, void __user *uptr)
 	return ret;
 }
 
+static int ioctl_release(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_release_ranges args;
+	int ret, out;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	/* what is done is done, and told, also after an error */
+	ret = release_ranges(heap, &args);
+	out = args_out(uptr, &args, sizeof(args));
+	return ret ?: out;
+}
+
 static int (*const commands[])(struct heap *heap, void __user *uptr) = {
 	[_IOC_NR(SPANHEAP_IOC_FEATURES)] = ioctl_features,
 	[_IOC_NR(SPANHEAP_IOC_REGISTER)] = ioctl_register,
 	[_IOC_NR(SPANHEAP_IOC_ADD)] = ioctl_add,
 	[_IOC_NR(SPANHEAP_IOC_REMOVE)] = ioctl_remove,
 	[_IOC_NR(SPANHEAP_IOC_LEDGER)] = ioctl_ledger,
+	[_IOC_NR(SPANHEAP_IOC_RELEASE)] = ioctl_release,
 };
 
 /**
@@ -106,7 +122,8 @@ long heap_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	unsigned int nr = _IOC_NR(cmd);
 
-	if (_IOC_TYPE(cmd) != SPANHEAP_IOC_MAGIC || nr >= ARRAY_SIZE(commands))
+	if (_IOC_TYPE(cmd) != SPANHEAP_IOC_MAGIC || nr >= ARRAY_SIZE(commands) ||
+	    !commands[nr])
 		return -ENOTTY;
 	return commands[nr](file->private_data, (void __user *)arg);
 }

@@ -11,6 +11,7 @@
 #include "ioctl.h"
 #include "mmap.h"
 #include "shrink.h"
+#include "uring.h"
 
 static int device_open(struct inode *inode, struct file *file)
 {
@@ -36,6 +37,7 @@ static const struct file_operations device_fops = {
 	.mmap = heap_mmap,
 	.unlocked_ioctl = heap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.uring_cmd = heap_uring_cmd,
 	.llseek = noop_llseek,
 };
 

@@ -253,6 +253,29 @@ void region_drop_all(struct heap *heap)
 }
 
 /**
+ * region_get() - the live region that a range lies in
+ * @heap: whose; registered
+ * @start: first address
+ * @end: the address after the last
+ *
+ * Return: the region, to be put by region_put(), or NULL when the range is not
+ * wholly in one region of this heap.
+ */
+struct region *region_get(struct heap *heap, unsigned long start, unsigned long end)
+{
+	struct region *region;
+
+	spin_lock(&heap->owner->lock);
+	region = region_first_locked(heap->owner, start);
+	if (region && region->heap == heap && region->start <= start && end <= region->end)
+		kref_get(&region->ref);
+	else
+		region = NULL;
+	spin_unlock(&heap->owner->lock);
+	return region;
+}
+
+/**
  * region_of_map() - the live region whose page map lies at an offset
  * @heap: whose
  * @pgoff: page offset of the file

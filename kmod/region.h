@@ -49,6 +49,7 @@ struct region {
 int region_add(struct heap *heap, struct spanheap_region *args);
 int region_remove(struct heap *heap, const struct spanheap_region *args);
 void region_drop_all(struct heap *heap);
+struct region *region_get(struct heap *heap, unsigned long start, unsigned long end);
 void region_put(struct region *region);
 
 struct region *region_first_locked(struct owner *owner, unsigned long addr);

@@ -39,7 +39,6 @@
 #include <linux/mm.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
-#include <linux/userfaultfd_k.h>
 
 #include "chunk.h"
 #include "compat.h"
@@ -48,11 +47,8 @@
 #include "region.h"
 #include "revoke.h"
 #include "trace.h"
+#include "vma.h"
 #include "walk.h"
-
-/* A VMA with one of these is none that the device has made, or not to be touched. */
-#define VM_FORBIDDEN	(VM_LOCKED | VM_SHARED | VM_MAYSHARE | VM_PFNMAP | VM_MIXEDMAP | \
-			 VM_HUGETLB | VM_IO)
 
 /* How often to look at a page table that changes under our eyes. */
 #define MAX_TRIES	4
@@ -374,21 +370,6 @@ static void settle_range(struct visit *visit, pmd_t *pmdp, unsigned long addr, u
 			settle(visit, i, gone);
 }
 
-/* Whether a VMA is the region's memory, and memory that may go. */
-static bool vma_may_go(const struct visit *visit, struct vm_area_struct *vma)
-{
-	const struct region *region = visit->region;
-	struct heap *heap = region->heap;
-
-	return vma->vm_mm == visit->mm && vma->vm_file &&
-	       vma->vm_file->f_mapping == &heap->mapping &&
-	       vma->vm_file->private_data == heap &&
-	       (vma->vm_start >> PAGE_SHIFT) - vma->vm_pgoff ==
-	       (region->start >> PAGE_SHIFT) - region->mem_pgoff &&
-	       !vma->vm_ops && vma->anon_vma &&
-	       !(vma->vm_flags & VM_FORBIDDEN) && !userfaultfd_armed(vma);
-}
-
 static void visit_vma(struct visit *visit, struct vm_area_struct *vma)
 {
 	unsigned long start = max(visit->start, vma->vm_start);
@@ -397,7 +378,7 @@ static void visit_vma(struct visit *visit, struct vm_area_struct *vma)
 	unsigned int first, last;
 	pmd_t *pmdp;
 
-	if (start >= end || !vma_may_go(visit, vma))
+	if (start >= end || !vma->anon_vma || !vma_may_go(visit->region, vma))
 		return;
 	for (addr = start; addr < end; addr = next) {
 		pmdp = walk_down(visit->mm, addr, end, &next);

@@ -11,6 +11,8 @@ $(call c_test, kmod/question,	guest,	kmod/question.c)
 $(call c_test, kmod/question-32,	guest,	kmod/question.c)
 $(call c_test, kmod/running,	guest,	kmod/running.c)
 $(call c_test, kmod/revoke,	guest,	kmod/revoke.c)
+$(call c_test, kmod/release,	guest,	kmod/release.c)
+$(call c_test, kmod/release-32,	guest,	kmod/release.c)
 $(call c_test, kmod/torture,	guest,	kmod/torture.c)
 $(call c_test, kmod/trace,	guest,	kmod/trace.c)
 

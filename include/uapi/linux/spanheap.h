@@ -68,6 +68,8 @@
 /* Feature bits of struct spanheap_features. */
 #define SPANHEAP_FEATURE_LEDGER		(1ULL << 0)
 #define SPANHEAP_FEATURE_REVOKE		(1ULL << 1)
+#define SPANHEAP_FEATURE_RELEASE	(1ULL << 4)	/* SPANHEAP_IOC_RELEASE */
+#define SPANHEAP_FEATURE_URING		(1ULL << 5)	/* struct spanheap_uring */
 
 /**
  * struct spanheap_features - what this module can do
@@ -209,6 +211,53 @@ struct spanheap_ledger {
 	__u64 end_ns;
 };
 
+/* Most ranges of one struct spanheap_release_ranges. */
+#define SPANHEAP_MAX_RANGES	1024
+
+/**
+ * struct spanheap_range - a range of the heap's memory
+ * @addr: its start, a multiple of the granule
+ * @length: in bytes, likewise
+ */
+struct spanheap_range {
+	__u64 addr;
+	__u64 length;
+};
+
+/**
+ * struct spanheap_release_ranges - give back many ranges, as MADV_DONTNEED does
+ * @size: in: sizeof(*this)
+ * @flags: in: zero
+ * @ranges: in: user address of an array of struct spanheap_range
+ * @nr_ranges: in: its length, at most SPANHEAP_MAX_RANGES
+ * @nr_done: out: ranges that are done, from the first on; after an error the next
+ *	one is what it speaks of
+ * @bytes: out: IN_USE and IDLE memory that is RELEASED now
+ *
+ * Pages with another intent stay as they are.
+ */
+struct spanheap_release_ranges {
+	__u64 size;
+	__u64 flags;
+	__u64 ranges;
+	__u32 nr_ranges;
+	__u32 nr_done;
+	__u64 bytes;
+};
+
+/**
+ * struct spanheap_uring - a command in an SQE of io_uring
+ * @args: user address of the command's struct
+ * @pad: zero
+ *
+ * IORING_OP_URING_CMD, with SPANHEAP_IOC_LEDGER or SPANHEAP_IOC_RELEASE as its
+ * cmd_op and this as its 16 bytes of cmd. The result is that of the ioctl.
+ */
+struct spanheap_uring {
+	__u64 args;
+	__u64 pad;
+};
+
 /**
  * struct spanheap_header - the header page of a heap, read with no system call
  * @seq: written by the module; odd while it writes. A reader takes it, reads,
@@ -236,5 +285,6 @@ struct spanheap_header {
 #define SPANHEAP_IOC_ADD	_IOWR(SPANHEAP_IOC_MAGIC, 0x02, struct spanheap_region)
 #define SPANHEAP_IOC_REMOVE	_IOW(SPANHEAP_IOC_MAGIC, 0x03, struct spanheap_region)
 #define SPANHEAP_IOC_LEDGER	_IOWR(SPANHEAP_IOC_MAGIC, 0x04, struct spanheap_ledger)
+#define SPANHEAP_IOC_RELEASE	_IOWR(SPANHEAP_IOC_MAGIC, 0x08, struct spanheap_release_ranges)
 
 #endif /* _UAPI_LINUX_SPANHEAP_H */
