@@ -75,6 +75,19 @@ static inline volatile char *page_of(char *at, size_t i)
 	return at + i * PAGE;
 }
 
+/*
+ * MADV_FREE skips a page that is off the LRU lists for a moment, as compaction and
+ * whoever else drains batches may have it: so once more. The last drain leaves none
+ * that smaps does not see yet.
+ */
+static inline void lazily_free(char *at, size_t length)
+{
+	for (int i = 0; i < 3; i++) {
+		NEEDS(!madvise(at, length, MADV_FREE));
+		drain_batches();
+	}
+}
+
 static inline void read_pages(char *at, size_t length)
 {
 	for (size_t i = 0; i < length / PAGE; i++)

@@ -70,24 +70,21 @@ LAYOUT(huge_lazily_freed, LAZYFREE, SIZE)
 {
 	char *at = huge_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 }
 
 LAYOUT(huge_partly_lazily_freed, LAZYFREE, PAGE)
 {
 	char *at = huge_pages();
 
-	NEEDS(!madvise(at + MIB, 2 * MIB, MADV_FREE));
-	drain_batches();
+	lazily_free(at + MIB, 2 * MIB);
 }
 
 LAYOUT(huge_lazily_freed_and_reused, RESIDENT, SIZE)
 {
 	char *at = huge_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	memset(at, 2, SIZE);
 }
 
@@ -96,8 +93,7 @@ LAYOUT(huge_split_and_lazily_freed, LAZYFREE, PAGE)
 	char *at = huge_pages();
 
 	NEEDS(!mprotect(at + 5 * PAGE, PAGE, PROT_READ));
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 }
 
 /*
@@ -110,8 +106,7 @@ LAYOUT(huge_lazily_freed_and_rescued, RESIDENT, 2 * HUGE_PAGE)
 
 	NEEDS(!cgroup_enter(CGROUP));
 	at = huge_pages();
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	for (size_t i = 0; i < SIZE; i += HUGE_PAGE) {
 		NEEDS(!mprotect(at + i + 5 * PAGE, PAGE, PROT_READ));
 		*page_of(at, i / PAGE) = 2;
@@ -131,8 +126,7 @@ LAYOUT(lazily_freed, LAZYFREE, SIZE)
 {
 	char *at = small_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 }
 
 LAYOUT(lazily_freed_in_part, LAZYFREE, SIZE / 2)
@@ -157,8 +151,7 @@ LAYOUT(lazily_freed_and_read, LAZYFREE, SIZE)
 {
 	char *at = small_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	read_pages(at, SIZE);
 }
 
@@ -166,8 +159,7 @@ LAYOUT(lazily_freed_and_reused, RESIDENT, SIZE / 2)
 {
 	char *at = small_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	for (size_t i = 0; i < SIZE / PAGE; i += 2)
 		*page_of(at, i) = 2;
 }
@@ -184,8 +176,7 @@ LAYOUT(lazily_freed_before_fork, LAZYFREE, SIZE)
 {
 	char *at = small_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	shared_with_child();
 }
 
@@ -195,8 +186,7 @@ LAYOUT(lazily_freed_after_fork, RESIDENT, PAGE)
 
 	drain_batches();
 	shared_with_child();
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 }
 
 LAYOUT(zero_page, ZERO, SIZE)
@@ -266,8 +256,7 @@ LAYOUT(swapped_in_and_lazily_freed, LAZYFREE, PAGE)
 	swap_out(at, SIZE);
 	read_pages(at, SIZE);
 	drain_batches();
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 }
 
 LAYOUT(fork_shared, RESIDENT, SIZE)
@@ -317,8 +306,7 @@ LAYOUT(lazily_freed_then_locked, RESIDENT, 0)
 {
 	char *at = small_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	NEEDS(!mlock(at, SIZE));
 }
 
@@ -447,8 +435,7 @@ LAYOUT(protected_none_lazily_freed, LAZYFREE, SIZE)
 {
 	char *at = small_pages();
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	NEEDS(!mprotect(at, SIZE, PROT_NONE));
 }
 
@@ -496,8 +483,7 @@ LAYOUT(moved_after_lazily_freed, LAZYFREE, SIZE)
 	char *at = small_pages();
 	unsigned long node = 2;
 
-	NEEDS(!madvise(at, SIZE, MADV_FREE));
-	drain_batches();
+	lazily_free(at, SIZE);
 	NEEDS(!syscall(SYS_mbind, at, SIZE, 2 /* MPOL_BIND */, &node, 8UL, 1 << 1));
 }
 
