@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: MIT
 #
-# Benchmarks: programs of one file. `make bench-ledger` runs the one that counts
-# instructions, in a guest for each kernel.
-
-BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
+# Benchmarks: programs of one file. Each target runs one in a guest for each kernel,
+# where a nanosecond is an instruction.
 
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(BASE_CFLAGS) -D_GNU_SOURCE $< -o $@
+	$(call run,CC)$(CC) $(BASE_CFLAGS) $(BENCH_CFLAGS) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@
 
-.PHONY: bench-ledger
-bench-ledger: build/bench/ledger-cost $(KVERS:%=build/kmod/%/spanheap.ko)
-	@for kernel in $(notdir $(wildcard build/guest/*)); do \
-		echo "$$kernel"; \
-		selftests/vm/run --kernel $$kernel --icount --thp always --timeout 600 -- $< || exit; \
+# $(call bench,PROGRAM,THP)
+bench = @for kernel in $(notdir $(wildcard build/guest/*)); do \
+		echo "$$kernel, huge pages: $2"; \
+		selftests/vm/run --kernel $$kernel --icount --thp $2 --timeout 600 -- $1 || exit; \
 	done
 
--include $(BENCHES:=.d)
+.PHONY: bench-ledger bench-giveback
+bench-ledger: build/bench/ledger-cost $(KVERS:%=build/kmod/%/spanheap.ko)
+	$(call bench,$<,always)
+
+# The library's own path: linked with its objects, as its unit tests are.
+build/bench/giveback-cost: BENCH_CFLAGS = -DSPANHEAP_PREFIXED -Ilib
+build/bench/giveback-cost: $(call lib_objects,prefixed,$(LIB_CORE_SRCS))
+bench-giveback: build/bench/giveback-cost $(KVERS:%=build/kmod/%/spanheap.ko)
+	$(call bench,$<,never)
+	$(call bench,$<,always)
+
+-include $(patsubst bench/%.c,build/bench/%.d,$(wildcard bench/*.c))
