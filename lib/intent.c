@@ -58,9 +58,34 @@ static unsigned int state_of(uint64_t word, unsigned int byte)
 	return word >> (8 * byte) & SPANHEAP_INTENT_MASK;
 }
 
-static uint64_t with_byte(uint64_t word, unsigned int byte, uint64_t value)
+/* The bytes of a word that are in @state, as a mask; all eight at once. */
+static uint64_t bytes_in(uint64_t word, unsigned int state)
 {
-	return (word & ~(0xffull << (8 * byte))) | value << (8 * byte);
+	uint64_t other = (word & EACH_BYTE * SPANHEAP_INTENT_MASK) ^ EACH_BYTE * state;
+
+	/* no byte is above 7, so none carries into the next */
+	return (~(other + EACH_BYTE * 0x7f) & EACH_BYTE * 0x80) / 0x80 * 0xff;
+}
+
+static uint64_t with_bytes(uint64_t word, uint64_t mask, uint64_t value)
+{
+	return (word & ~mask) | (EACH_BYTE * value & mask);
+}
+
+static unsigned int nr_bytes(uint64_t mask)
+{
+	return (unsigned int)__builtin_popcountll(mask) / 8;
+}
+
+/* Bytes of @word were in @state and are IN_USE now. */
+static void note_taken(uint64_t mask, unsigned int state, bool *zeroed, struct tally *tally)
+{
+	if (state != SPANHEAP_IN_USE) {
+		tally->left[state] += nr_bytes(mask);
+		tally->entered += nr_bytes(mask);
+	}
+	if (state != SPANHEAP_UNUSED && state != SPANHEAP_RELEASED && state != SPANHEAP_REVOKED)
+		*zeroed = false;
 }
 
 /*
@@ -70,36 +95,23 @@ static uint64_t with_byte(uint64_t word, unsigned int byte, uint64_t value)
 static uint64_t take_word(_Atomic uint64_t *word, uint64_t mask, bool *zeroed,
 			  struct tally *tally)
 {
-	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), new, busy;
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed), taken, left;
 
 	do {
-		new = old;
-		busy = 0;
-		for (unsigned int i = 0; i < WORD_PAGES; i++) {
-			if (!(mask >> (8 * i) & 1))
-				continue;
-			if (state_of(old, i) == SPANHEAP_REVOKING)
-				busy |= 0xffull << (8 * i);
-			else
-				new = with_byte(new, i, SPANHEAP_IN_USE);
-		}
-	} while (!atomic_compare_exchange_weak_explicit(word, &old, new,
+		taken = mask & ~bytes_in(old, SPANHEAP_REVOKING);
+	} while (!atomic_compare_exchange_weak_explicit(word, &old,
+			with_bytes(old, taken, SPANHEAP_IN_USE),
 			memory_order_acq_rel, memory_order_relaxed));
 
-	for (unsigned int i = 0; i < WORD_PAGES; i++) {
-		unsigned int state = state_of(old, i);
+	/* mostly one state for all of them */
+	for (left = taken; left;) {
+		unsigned int state = state_of(old, (unsigned int)__builtin_ctzll(left) / 8);
+		uint64_t these = left & bytes_in(old, state);
 
-		if (!((mask & ~busy) >> (8 * i) & 1))
-			continue;
-		if (state != SPANHEAP_IN_USE) {
-			tally->left[state]++;
-			tally->entered++;
-		}
-		if (state != SPANHEAP_UNUSED && state != SPANHEAP_RELEASED &&
-		    state != SPANHEAP_REVOKED)
-			*zeroed = false;
+		note_taken(these, state, zeroed, tally);
+		left &= ~these;
 	}
-	return busy;
+	return mask & ~taken;
 }
 
 static uint64_t take_word_patiently(_Atomic uint64_t *word, uint64_t mask,
@@ -149,24 +161,17 @@ static size_t leave_in_use(intent_byte *map, size_t first, size_t nr, uint64_t v
 	struct tally tally = { 0 };
 
 	for (size_t at = first; at < end; at = next) {
-		uint64_t mask, old, new, changed;
+		uint64_t mask, old, changed;
 		_Atomic uint64_t *word = word_at(map, at, end, &mask, &next);
 
 		old = atomic_load_explicit(word, memory_order_relaxed);
 		do {
-			new = old;
-			changed = 0;
-			for (unsigned int i = 0; i < WORD_PAGES; i++) {
-				if (!(mask >> (8 * i) & 1) ||
-				    state_of(old, i) != SPANHEAP_IN_USE)
-					continue;
-				new = with_byte(new, i, value);
-				changed++;
-			}
+			changed = mask & bytes_in(old, SPANHEAP_IN_USE);
 		} while (changed &&
-			 !atomic_compare_exchange_weak_explicit(word, &old, new,
+			 !atomic_compare_exchange_weak_explicit(word, &old,
+				with_bytes(old, changed, value),
 				memory_order_acq_rel, memory_order_relaxed));
-		tally.entered += changed;
+		tally.entered += nr_bytes(changed);
 	}
 	tally.left[SPANHEAP_IN_USE] = tally.entered;
 	tally_close(&tally, value & SPANHEAP_INTENT_MASK);

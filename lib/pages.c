@@ -59,25 +59,61 @@ static void write_bits(uint64_t *bits, size_t first, size_t n, bool free)
 	}
 }
 
+/*
+ * The longest run of ones in a word: starts[k] has a bit wherever 2^k of them begin,
+ * then the length is put together from its highest power of two down.
+ */
+static unsigned int longest_run(uint64_t word)
+{
+	uint64_t starts[6] = { word }, at;
+	unsigned int k = 0, len;
+
+	while (k < 5 && (at = starts[k] & starts[k] >> (1u << k)))
+		starts[++k] = at;
+	at = starts[k];
+	len = at ? 1u << k : 0;
+	while (k--) {
+		uint64_t longer = at & starts[k] >> len;
+
+		if (longer) {
+			at = longer;
+			len += 1u << k;
+		}
+	}
+	return len;
+}
+
+/* By words, since a chunk may consist of 128 runs. */
 static void summarize(struct pages *p, size_t c)
 {
-	size_t base = c * CHUNK_PAGES, end = base + CHUNK_PAGES, at = base;
-	struct chunk sum = { 0 };
+	const uint64_t *bits = p->bits + c * CHUNK_WORDS;
+	unsigned int run = 0, longest = 0;	/* run: free pages up to here */
+	struct chunk sum = { .head = CHUNK_PAGES };
 
-	while (at < end) {
-		size_t start = find_bit(p->bits, at, end, true);
-		size_t stop = find_bit(p->bits, start, end, false);
-		size_t len = stop - start;
+	for (unsigned int i = 0; i < CHUNK_WORDS; i++) {
+		uint64_t word = bits[i];
+		unsigned int nr = (unsigned int)__builtin_popcountll(word);
 
-		if (start == base)
-			sum.head = len;
-		if (stop == end)
-			sum.tail = len;
-		if (len > sum.longest)
-			sum.longest = len;
-		sum.free += len;
-		at = stop;
+		sum.free += nr;
+		if (!~word) {
+			run += 64;
+			continue;
+		}
+		run += (unsigned int)__builtin_ctzll(~word);
+		if (sum.head == CHUNK_PAGES)
+			sum.head = run;
+		if (run > longest)
+			longest = run;
+		if (nr > longest) {
+			unsigned int inside = longest_run(word);
+
+			if (inside > longest)
+				longest = inside;
+		}
+		run = (unsigned int)__builtin_clzll(~word);
 	}
+	sum.tail = run;
+	sum.longest = run > longest ? run : longest;
 	p->chunks[c] = sum;
 }
 
