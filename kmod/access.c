@@ -53,15 +53,23 @@ static bool may_look(struct task_struct *task, struct mm_struct *mm)
 	return may;
 }
 
-/**
- * access_mm() - the mm of a process that the caller may look at
- * @pid: as the caller's PID namespace numbers it
- *
- * Context: may sleep.
- * Return: the mm, to be put by mmput(); or ERR_PTR() of -ESRCH: no such process,
- * or one without memory (a kernel thread, a zombie); -EPERM; -EINTR.
- */
-struct mm_struct *access_mm(pid_t pid)
+/* The owner, or who administers it. Being of the same user is not enough. */
+static bool may_order(struct task_struct *task, struct mm_struct *mm)
+{
+	const struct cred *cred;
+	bool may;
+
+	if (mm == current->mm)
+		return true;
+	cred = get_task_cred(task);
+	may = ns_capable(cred->user_ns, CAP_SYS_ADMIN) &&
+	      ns_capable(mm->user_ns, CAP_SYS_ADMIN);
+	put_cred(cred);
+	return may;
+}
+
+static struct mm_struct *mm_if(pid_t pid, bool (*may)(struct task_struct *task,
+						       struct mm_struct *mm))
 {
 	struct pid *ref = find_get_pid(pid);
 	struct task_struct *task = get_pid_task(ref, PIDTYPE_PID);
@@ -77,7 +85,7 @@ struct mm_struct *access_mm(pid_t pid)
 	mm = get_task_mm(task);
 	if (!mm) {
 		mm = ERR_PTR(-ESRCH);
-	} else if (!may_look(task, mm)) {
+	} else if (!may(task, mm)) {
 		mmput(mm);
 		mm = ERR_PTR(-EPERM);
 	}
@@ -85,4 +93,29 @@ struct mm_struct *access_mm(pid_t pid)
 out_task:
 	put_task_struct(task);
 	return mm;
+}
+
+/**
+ * access_mm() - the mm of a process that the caller may look at
+ * @pid: as the caller's PID namespace numbers it
+ *
+ * Context: may sleep.
+ * Return: the mm, to be put by mmput(); or ERR_PTR() of -ESRCH: no such process,
+ * or one without memory (a kernel thread, a zombie); -EPERM; -EINTR.
+ */
+struct mm_struct *access_mm(pid_t pid)
+{
+	return mm_if(pid, may_look);
+}
+
+/**
+ * access_mm_to_order() - the mm of a process that the caller may give orders
+ * @pid: as the caller's PID namespace numbers it
+ *
+ * Context: may sleep.
+ * Return: as access_mm().
+ */
+struct mm_struct *access_mm_to_order(pid_t pid)
+{
+	return mm_if(pid, may_order);
 }

@@ -62,6 +62,7 @@ static struct owner *owner_find_or_create(struct mm_struct *mm)
 	new->users = 1;
 	new->mm = mm;
 	new->regions = RB_ROOT;
+	INIT_LIST_HEAD(&new->heaps);
 	spin_lock_init(&new->lock);
 
 	spin_lock(&owners_lock);
@@ -118,6 +119,7 @@ struct heap *heap_create(struct inode *inode)
 	heap->mapping.a_ops = &empty_aops;
 	INIT_LIST_HEAD(&heap->regions);
 	INIT_LIST_HEAD(&heap->removed);
+	hint_prepare(&heap->hint);
 	return heap;
 }
 
@@ -149,8 +151,13 @@ void heap_put(struct heap *heap)
  */
 void heap_destroy(struct heap *heap)
 {
-	if (heap->owner)
+	bell_take_down(heap);
+	if (heap->owner) {
+		spin_lock(&heap->owner->lock);
+		list_del(&heap->of_owner);
+		spin_unlock(&heap->owner->lock);
 		region_drop_all(heap);
+	}
 	heap_put(heap);
 }
 
@@ -204,6 +211,9 @@ int heap_register(struct heap *heap, struct spanheap_register *args)
 	if (!owner)
 		goto out_header;
 
+	ret = bell_hang(heap);
+	if (ret)
+		goto out_owner;
 	ret = -EBUSY;
 	if (cmpxchg(&heap->header, NULL, header))
 		goto out_owner;
@@ -221,6 +231,9 @@ int heap_register(struct heap *heap, struct spanheap_register *args)
 	args->header_length = PAGE_SIZE;
 	/* everything above is seen by whoever sees the owner */
 	smp_store_release(&heap->owner, owner);
+	spin_lock(&owner->lock);
+	list_add_tail(&heap->of_owner, &owner->heaps);
+	spin_unlock(&owner->lock);
 	trace_spanheap_register(heap->id);
 	return 0;
 

@@ -12,6 +12,8 @@
 
 #include <linux/spanheap.h>
 
+#include "hint.h"
+
 struct pagemap;
 
 /**
@@ -23,6 +25,7 @@ struct pagemap;
  *	the mmap lock; nothing is allocated under it
  * @regions: live regions of all heaps by address; they never overlap
  * @nr_regions: their number
+ * @heaps: its heaps; under @lock
  */
 struct owner {
 	struct hlist_node node;
@@ -31,6 +34,7 @@ struct owner {
 	spinlock_t lock;	/* regions, and the lists of heaps */
 	struct rb_root regions;
 	unsigned int nr_regions;
+	struct list_head heaps;
 };
 
 /**
@@ -38,6 +42,7 @@ struct owner {
  * @ref: one is the file's, others are its regions', which a scan may hold longer
  * @id: number of the heap, 0 until registered
  * @owner: NULL until registered, then the same until the end
+ * @of_owner: in the owner's list of heaps, until the file is gone
  * @mapping: of the file, so that no lock of page reclaim is shared by heaps
  * @header: map of one page, the header
  * @regions: live regions, under the owner's lock
@@ -48,11 +53,13 @@ struct owner {
  * @next_map: and for a window of a page map
  * @mem_end: end of the memory windows
  * @map_end: end of the map windows
+ * @hint: what its owner is told
  */
 struct heap {
 	struct kref ref;
 	u64 id;
 	struct owner *owner;
+	struct list_head of_owner;
 	struct address_space mapping;
 	struct pagemap *header;
 	struct list_head regions;
@@ -63,6 +70,7 @@ struct heap {
 	u64 next_map;
 	u64 mem_end;
 	u64 map_end;
+	struct hint hint;
 };
 
 /* The header is mapped at offset 0; windows come after it. */

@@ -13,9 +13,11 @@
 #include "args.h"
 #include "features.h"
 #include "heap.h"
+#include "hint.h"
 #include "ioctl.h"
 #include "ledger.h"
 #include "limits.h"
+#include "order.h"
 #include "region.h"
 #include "release.h"
 
@@ -86,6 +88,30 @@ static int ioctl_ledger(struct heap *heap, void __user *uptr)
 	return ret;
 }
 
+static int ioctl_hint(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_hint args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	ret = hint_ask(heap, &args);
+	return ret ?: args_out(uptr, &args, sizeof(args));
+}
+
+static int ioctl_order(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_order args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	ret = order_give(&args);
+	return ret ?: args_out(uptr, &args, sizeof(args));
+}
+
 static int ioctl_release(struct heap *heap, void __user *uptr)
 {
 	struct spanheap_release_ranges args;
@@ -106,6 +132,8 @@ static int (*const commands[])(struct heap *heap, void __user *uptr) = {
 	[_IOC_NR(SPANHEAP_IOC_ADD)] = ioctl_add,
 	[_IOC_NR(SPANHEAP_IOC_REMOVE)] = ioctl_remove,
 	[_IOC_NR(SPANHEAP_IOC_LEDGER)] = ioctl_ledger,
+	[_IOC_NR(SPANHEAP_IOC_HINT)] = ioctl_hint,
+	[_IOC_NR(SPANHEAP_IOC_ORDER)] = ioctl_order,
 	[_IOC_NR(SPANHEAP_IOC_RELEASE)] = ioctl_release,
 };
 

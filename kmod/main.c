@@ -7,7 +7,9 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "events.h"
 #include "heap.h"
+#include "hint.h"
 #include "ioctl.h"
 #include "mmap.h"
 #include "shrink.h"
@@ -35,6 +37,8 @@ static const struct file_operations device_fops = {
 	.open = device_open,
 	.release = device_release,
 	.mmap = heap_mmap,
+	.read = events_read,
+	.poll = events_poll,
 	.unlocked_ioctl = heap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.uring_cmd = heap_uring_cmd,
@@ -55,15 +59,25 @@ static int __init device_init(void)
 	ret = shrink_init();
 	if (ret)
 		return ret;
+	ret = hint_init();
+	if (ret)
+		goto out_shrink;
 	ret = misc_register(&device);
 	if (ret)
-		shrink_exit();
+		goto out_hint;
+	return 0;
+
+out_hint:
+	hint_exit();
+out_shrink:
+	shrink_exit();
 	return ret;
 }
 
 static void __exit device_exit(void)
 {
 	misc_deregister(&device);
+	hint_exit();
 	shrink_exit();
 }
 

@@ -10,6 +10,10 @@ $(call c_test, kmod/pages,	guest,	kmod/pages.c)
 $(call c_test, kmod/question,	guest,	kmod/question.c)
 $(call c_test, kmod/question-32,	guest,	kmod/question.c)
 $(call c_test, kmod/running,	guest,	kmod/running.c)
+$(call c_test, kmod/hint,	guest,	kmod/hint.c)
+$(call c_test, kmod/hint-32,	guest,	kmod/hint.c)
+$(call c_test, kmod/order,	guest,	kmod/order.c)
+$(call c_test, kmod/order-32,	guest,	kmod/order.c)
 $(call c_test, kmod/revoke,	guest,	kmod/revoke.c)
 $(call c_test, kmod/release,	guest,	kmod/release.c)
 $(call c_test, kmod/release-32,	guest,	kmod/release.c)
@@ -17,6 +21,10 @@ $(call c_test, kmod/torture,	guest,	kmod/torture.c)
 $(call c_test, kmod/trace,	guest,	kmod/trace.c)
 
 build/selftests/kmod/%-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
+
+# Boot guests of their own, with a module that does not revoke.
+$(call script_test, kmod/hint-alone,	native,	kmod/hint.sh)
+build/selftests/kmod/hint-alone: build/selftests/kmod/hint build/selftests/kmod/order
 
 # Boots guests of its own, small ones, in which oom-load runs.
 $(call script_test, kmod/oom,	native,	kmod/oom.sh)

@@ -68,6 +68,8 @@
 /* Feature bits of struct spanheap_features. */
 #define SPANHEAP_FEATURE_LEDGER		(1ULL << 0)
 #define SPANHEAP_FEATURE_REVOKE		(1ULL << 1)
+#define SPANHEAP_FEATURE_HINT		(1ULL << 2)	/* hints: header, ioctl, poll, read */
+#define SPANHEAP_FEATURE_ORDER		(1ULL << 3)
 #define SPANHEAP_FEATURE_RELEASE	(1ULL << 4)	/* SPANHEAP_IOC_RELEASE */
 #define SPANHEAP_FEATURE_URING		(1ULL << 5)	/* struct spanheap_uring */
 
@@ -211,6 +213,95 @@ struct spanheap_ledger {
 	__u64 end_ns;
 };
 
+/*
+ * How short memory is for a process: by its headroom, against the margin that is to
+ * be kept free below the tightest limit: 4 MiB, or a 64th of a cgroup's smaller limit.
+ */
+#define SPANHEAP_PRESSURE_NONE		0	/* 16 margins or more */
+#define SPANHEAP_PRESSURE_LOW		1	/* 4 to 16 margins */
+#define SPANHEAP_PRESSURE_MEDIUM	2	/* 1 to 4 margins */
+#define SPANHEAP_PRESSURE_CRITICAL	3	/* less than the margin */
+
+/* Flags of struct spanheap_hint; the owner's alone. */
+#define SPANHEAP_HINT_SEEN		(1U << 0)	/* records not read yet are not wanted */
+
+/**
+ * struct spanheap_hint - how short memory is for the owner of a heap, now
+ * @size: in: sizeof(*this)
+ * @flags: in: SPANHEAP_HINT_* or zero
+ * @level: out: SPANHEAP_PRESSURE_*
+ * @headroom: out: bytes that can be had before memory is short: the tightest of the
+ *	machine and of each memory cgroup above the owner. What can be dropped at once
+ *	counts as free
+ * @wanted: out: bytes that bring the level back to NONE; they are missing to all who
+ *	live below that limit together
+ * @ordered: out: bytes that were ordered from this heap and not found idle, ever
+ * @revoked: out: bytes that the module has taken from this heap, ever
+ * @taken: out: zero
+ * @events: out: records that were ever made, those merged into others included
+ * @time_ns: out: CLOCK_MONOTONIC of this hint
+ */
+struct spanheap_hint {
+	__u64 size;
+	__u32 flags;
+	__u32 level;
+	__u64 headroom;
+	__u64 wanted;
+	__u64 ordered;
+	__u64 revoked;
+	__u64 taken;
+	__u64 events;
+	__u64 time_ns;
+};
+
+/* What a record is about. */
+#define SPANHEAP_EVENT_LEVEL	(1U << 0)	/* the level is another one */
+#define SPANHEAP_EVENT_STILL	(1U << 1)	/* it is CRITICAL still, and the kernel reclaims */
+#define SPANHEAP_EVENT_ORDER	(1U << 2)	/* bytes were ordered */
+
+/**
+ * struct spanheap_event - what read() of a heap gives, whole records only
+ * @time_ns: CLOCK_MONOTONIC
+ * @what: SPANHEAP_EVENT_* bits
+ * @level: the level from then on
+ * @headroom: as in struct spanheap_hint
+ * @wanted: likewise
+ * @ordered: bytes ordered since the record before
+ * @merged: how many later events this record stands for, besides its own, since
+ *	too many had not been read: all but @ordered and @what, which add up, are the
+ *	last one's
+ * @pad: zero
+ */
+struct spanheap_event {
+	__u64 time_ns;
+	__u32 what;
+	__u32 level;
+	__u64 headroom;
+	__u64 wanted;
+	__u64 ordered;
+	__u32 merged;
+	__u32 pad;
+};
+
+/**
+ * struct spanheap_order - have a process give back memory, now
+ * @size: in: sizeof(*this)
+ * @pid: in: process, as the caller's PID namespace numbers it
+ * @flags: in: zero
+ * @bytes: in: how much
+ * @taken: out: bytes that were idle, and were taken at once; a huge page may go beyond
+ *	@bytes
+ * @asked: out: bytes that the process was asked for besides, by a hint
+ */
+struct spanheap_order {
+	__u64 size;
+	__s32 pid;
+	__u32 flags;
+	__u64 bytes;
+	__u64 taken;
+	__u64 asked;
+};
+
 /* Most ranges of one struct spanheap_release_ranges. */
 #define SPANHEAP_MAX_RANGES	1024
 
@@ -266,7 +357,17 @@ struct spanheap_uring {
  * @features: SPANHEAP_FEATURE_* bits
  * @heap_id: as in struct spanheap_register
  * @granule: likewise
- * @reserved: zero; room for the hint
+ * @level: the last hint, as in struct spanheap_hint, and so on. The module writes it
+ *	when the kernel reclaims, while there is pressure, and when it is asked
+ * @pad2: zero
+ * @headroom: likewise
+ * @wanted: likewise
+ * @ordered: likewise
+ * @revoked: likewise, always up to date
+ * @taken: likewise
+ * @events: likewise, always up to date
+ * @time_ns: likewise
+ * @reserved: zero
  * @owner_totals: written by the owner, never read by the module: bytes per
  *	intent as the owner believes them, for observers to compare
  */
@@ -276,7 +377,16 @@ struct spanheap_header {
 	__u64 features;
 	__u64 heap_id;
 	__u64 granule;
-	__u64 reserved[252];
+	__u32 level;
+	__u32 pad2;
+	__u64 headroom;
+	__u64 wanted;
+	__u64 ordered;
+	__u64 revoked;
+	__u64 taken;
+	__u64 events;
+	__u64 time_ns;
+	__u64 reserved[244];
 	__u64 owner_totals[SPANHEAP_NR_INTENTS];
 };
 
@@ -285,6 +395,8 @@ struct spanheap_header {
 #define SPANHEAP_IOC_ADD	_IOWR(SPANHEAP_IOC_MAGIC, 0x02, struct spanheap_region)
 #define SPANHEAP_IOC_REMOVE	_IOW(SPANHEAP_IOC_MAGIC, 0x03, struct spanheap_region)
 #define SPANHEAP_IOC_LEDGER	_IOWR(SPANHEAP_IOC_MAGIC, 0x04, struct spanheap_ledger)
+#define SPANHEAP_IOC_HINT	_IOWR(SPANHEAP_IOC_MAGIC, 0x05, struct spanheap_hint)
+#define SPANHEAP_IOC_ORDER	_IOWR(SPANHEAP_IOC_MAGIC, 0x07, struct spanheap_order)
 #define SPANHEAP_IOC_RELEASE	_IOWR(SPANHEAP_IOC_MAGIC, 0x08, struct spanheap_release_ranges)
 
 #endif /* _UAPI_LINUX_SPANHEAP_H */
