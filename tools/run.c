@@ -14,6 +14,7 @@
 
 #include <spanheap.h>
 #include "command.h"
+#include "program.h"
 
 #define LIBRARY	"libspanheap.so.1"
 
@@ -87,6 +88,7 @@ static int run(int argc, char **argv)
 {
 	static const char release[] = "--release=";
 	char library[PATH_MAX];
+	const char *what;
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
@@ -117,6 +119,9 @@ static int run(int argc, char **argv)
 		failure(&run_command, "cannot set LD_PRELOAD: %s", strerror(errno));
 		return EXIT_NOT_STARTED;
 	}
+	what = program_ignores_preload(argv[i]);
+	if (what)
+		failure(&run_command, "'%s' is %s: it keeps its own malloc", argv[i], what);
 	execvp(argv[i], argv + i);
 	failure(&run_command, "cannot run '%s': %s", argv[i], strerror(errno));
 	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
@@ -135,7 +140,7 @@ const struct command run_command = {
 "  dontneed  MADV_DONTNEED, in the background (default without spanheap.ko)\n"
 "  keep      nothing\n"
 "\n"
-"Set-user-ID and statically linked programs keep their own malloc.\n"
+"Set-user-ID and statically linked programs keep their own malloc; you are told.\n"
 "Exit status: that of PROGRAM; 125 when libspanheap is not found, 126 when\n"
 "PROGRAM cannot be run, 127 when there is none of that name.\n",
 	.run = run,
