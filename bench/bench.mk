@@ -10,11 +10,14 @@ build/bench/%: bench/%.c
 # $(call bench,PROGRAM,THP)
 bench = @for kernel in $(notdir $(wildcard build/guest/*)); do \
 		echo "$$kernel, huge pages: $2"; \
-		selftests/vm/run --kernel $$kernel --icount --thp $2 --timeout 600 -- $1 || exit; \
+		selftests/vm/run --kernel $$kernel --icount --thp $2 --modparam revoke=1 --timeout 600 -- $1 || exit; \
 	done
 
-.PHONY: bench-ledger bench-giveback
+.PHONY: bench-ledger bench-giveback bench-taking
 bench-ledger: build/bench/ledger-cost $(KVERS:%=build/kmod/%/spanheap.ko)
+	$(call bench,$<,always)
+
+bench-taking: build/bench/taking-cost $(KVERS:%=build/kmod/%/spanheap.ko)
 	$(call bench,$<,always)
 
 # The library's own path: linked with its objects, as its unit tests are.
