@@ -143,6 +143,29 @@ int spanheap_ledger(pid_t pid, struct spanheap_report *report, size_t size);
 size_t spanheap_release_all(void);
 
 /**
+ * struct spanheap_reclaimed - what became of an order
+ * @taken: bytes that were handed over, and went at once
+ * @asked: bytes that the process was asked for besides
+ */
+struct spanheap_reclaimed {
+	uint64_t taken;
+	uint64_t asked;
+};
+
+/**
+ * spanheap_reclaim() - have a process give back memory, now
+ * @pid: a process that has a heap with spanheap.ko
+ * @bytes: how much
+ * @result: filled in
+ * @size: sizeof(*@result) as the caller knows it
+ *
+ * Allowed to the process itself, and with CAP_SYS_ADMIN.
+ * Return: 0, or -1 with errno: ESRCH no such process, ENOENT it has no heap, EPERM,
+ * EOPNOTSUPP no module, or one without orders; EINVAL.
+ */
+int spanheap_reclaim(pid_t pid, uint64_t bytes, struct spanheap_reclaimed *result, size_t size);
+
+/**
  * spanheap_set_release() - switch the release mode of this process
  * @mode: the new mode; pages already given back stay so
  *

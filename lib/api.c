@@ -9,6 +9,7 @@
 
 #include <spanheap.h>
 #include "backend/backend.h"
+#include "backend/device.h"
 #include "giveback.h"
 #include "options.h"
 #include "scavenger.h"
@@ -33,6 +34,20 @@ PUBLIC int spanheap_ledger(pid_t pid, struct spanheap_report *report, size_t siz
 	if (options()->backend == OPTION_BACKEND_PROCFS)
 		backend = &procfs_backend;
 	ret = backend->ledger(pid, report);
+	if (ret) {
+		errno = -ret;
+		return -1;
+	}
+	return 0;
+}
+
+PUBLIC int spanheap_reclaim(pid_t pid, uint64_t bytes, struct spanheap_reclaimed *result,
+			    size_t size)
+{
+	int ret = -EINVAL;
+
+	if (result && size == sizeof(*result))
+		ret = device_order(pid, bytes, result);
 	if (ret) {
 		errno = -ret;
 		return -1;

@@ -15,6 +15,7 @@
 static const struct command *const commands[] = {
 	&run_command,
 	&stat_command,
+	&reclaim_command,
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -50,7 +51,7 @@ static void print_help(FILE *out)
 {
 	fputs("usage: spanheap COMMAND [ARGUMENT...]\n\n", out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		fprintf(out, "  %-6s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(out, "  %-7s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\nspanheap COMMAND --help tells more about one; spanheap --version\n"
 	      "which one this is.\n", out);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <spanheap.h>
+#include "arguments.h"
 #include "command.h"
 #include "stat.h"
 
@@ -37,19 +38,6 @@ const struct figure figure_table[NR_FIGURES] = {
 uint64_t figure_value(const struct spanheap_figures *f, const struct figure *what)
 {
 	return *(const uint64_t *)((const char *)f + what->offset);
-}
-
-static int parse_pid(const char *arg, pid_t *pid)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(arg, &end, 10);
-	if (arg[0] < '0' || arg[0] > '9' || *end || errno || n < 1 || n > INT32_MAX)
-		return -1;
-	*pid = (pid_t)n;
-	return 0;
 }
 
 static void explain(pid_t pid, int error)

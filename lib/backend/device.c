@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <spanheap.h>
 #include "../sys.h"
 #include "backend.h"
 #include "device.h"
@@ -230,6 +231,25 @@ static void device_publish(void)
 		return;
 	for (int i = 0; i < SPANHEAP_NR_INTENTS; i++)
 		header->owner_totals[i] = intent_totals[i] << BASE_PAGE_SHIFT;
+}
+
+/* Any descriptor does, so that a program without a heap can give orders. */
+int device_order(pid_t pid, uint64_t bytes, struct spanheap_reclaimed *result)
+{
+	struct spanheap_order order = {
+		.size = sizeof(order), .pid = pid, .bytes = bytes,
+	};
+	int fd = sys_open(SPANHEAP_DEVICE, O_RDWR);
+	int ret = 0;
+
+	if (fd < 0)
+		return -EOPNOTSUPP;
+	if (ioctl(fd, SPANHEAP_IOC_ORDER, &order))
+		ret = errno == ENOTTY ? -EOPNOTSUPP : -errno;
+	sys_close(fd);
+	result->taken = order.taken;
+	result->asked = order.asked;
+	return ret;
 }
 
 static int device_ledger(pid_t pid, struct spanheap_report *report)

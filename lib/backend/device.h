@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What backend.c and the device backend have to say to each other. Only for
- * files of this folder.
+ * What backend.c, api.c and the device backend have to say to each other. Only for
+ * these.
  */
 #ifndef SPANHEAP_LIB_BACKEND_DEVICE_H
 #define SPANHEAP_LIB_BACKEND_DEVICE_H
 
 #include <stdint.h>
+#include <sys/types.h>
+
+struct spanheap_reclaimed;
+
+/** device_order() - order a process to give back memory; 0 or -errno */
+int device_order(pid_t pid, uint64_t bytes, struct spanheap_reclaimed *result);
 
 /** device_open() - open the device and register a heap; 0 or -errno */
 int device_open(void);

@@ -41,6 +41,7 @@ TEST(help_and_version)
 	EXPECT_EQ(0, c.status);
 	EXPECT_NE(NULL, strstr(c.out, "run"));
 	EXPECT_NE(NULL, strstr(c.out, "stat"));
+	EXPECT_NE(NULL, strstr(c.out, "reclaim"));
 	EXPECT_STREQ("", c.err);
 	CAPTURE(&c, "--version");
 	EXPECT_EQ(0, c.status);
