@@ -123,7 +123,7 @@ static int release_locked(const struct region *region, unsigned long addr,
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	mmap_assert_locked(current->mm);
+	lockdep_assert_held(&current->mm->mmap_lock);
 	if (!range_is_good_locked(region, addr, end))
 		return -EINVAL;
 	for (; !ret && addr < end; addr = vma->vm_end) {

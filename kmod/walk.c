@@ -232,7 +232,7 @@ static unsigned long walk_some_locked(struct walk *walk, unsigned long addr,
 	struct vm_area_struct *vma;
 	unsigned long stop;
 
-	mmap_assert_locked(walk->mm);
+	lockdep_assert_held(&walk->mm->mmap_lock);
 	while (addr < end) {
 		vma = find_vma(walk->mm, addr);
 		stop = vma ? min(end, vma->vm_start) : end;
