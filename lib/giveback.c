@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The hands of the scavenger. Holds no lock: a run that is out of the page heap
- * is nobody else's. Never allocates.
+ * The hands of the scavenger. Holds no lock while it releases: a run that is out of
+ * the page heap is nobody else's. Never allocates.
  */
 #include <sys/mman.h>
 #include <time.h>
@@ -128,14 +128,30 @@ static void give_run(struct sweep *s, const struct heap_run *run)
 	}
 }
 
+/* Under heap_lock: hand-over makes no system call, so no run is taken out for it. */
+static void hand_over_run(const struct heap_run *run, void *sweep)
+{
+	give_run(sweep, run);
+}
+
 static void sweep_heap(struct sweep *s)
 {
-	unsigned int intents = s->order[0].intents | s->order[1].intents;
+	struct heap_wish handed = { .min_age_ns = s->age_ns };
+	struct heap_wish released = handed;
 	struct heap_run run;
 	uint64_t cursor = 0;
 
-	while (s->done < s->limit &&
-	       heap_run_take(&run, intents, s->age_ns, &cursor)) {
+	for (int i = 0; i < 2; i++) {
+		if (s->order[i].action == GIVE_IDLE)
+			handed.intents[i] = s->order[i].intents;
+		else
+			released.intents[i] = s->order[i].intents;
+	}
+	if (handed.intents[0] | handed.intents[1])
+		heap_runs_each(hand_over_run, s, &handed);
+	if (!(released.intents[0] | released.intents[1]))
+		return;
+	while (s->done < s->limit && heap_run_take(&run, &released, &cursor)) {
 		give_run(s, &run);
 		heap_run_put(&run);
 	}

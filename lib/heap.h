@@ -94,20 +94,33 @@ struct heap_run {
 };
 
 /**
+ * struct heap_wish - which free runs are wanted
+ * @intents: mask of (1 << SPANHEAP_...): at least one page of the run is in one of
+ *	these states; [1] for reserves that the module knows, [0] for others
+ * @min_age_ns: only pages that have been free for at least this long
+ */
+struct heap_wish {
+	unsigned int intents[2];
+	uint64_t min_age_ns;
+};
+
+/**
  * heap_run_take() - take one free run out of the page heap
  * @run: filled in
- * @intents: mask of (1 << SPANHEAP_...): at least one page of the run is in one
- *	of these states
- * @min_age_ns: only pages that have been free for at least this long
  * @cursor: where to go on, 0 at first; opaque
- *
  * Until heap_run_put() nobody else gets these pages, so that the caller may
  * madvise them with no lock held. At most 4 MiB a call, so that an allocation
  * meanwhile does not grow the heap for long.
  * Return: false at the end of the heap.
  */
-bool heap_run_take(struct heap_run *run, unsigned int intents,
-		   uint64_t min_age_ns, uint64_t *cursor);
+bool heap_run_take(struct heap_run *run, const struct heap_wish *wish, uint64_t *cursor);
+
+/**
+ * heap_runs_each() - do something with free runs where they are
+ * @what: under heap_lock: no system call, no other lock, nothing long
+ */
+void heap_runs_each(void (*what)(const struct heap_run *run, void *arg), void *arg,
+		    const struct heap_wish *wish);
 
 /** heap_run_put() - put it back; its age is what it was */
 void heap_run_put(const struct heap_run *run);

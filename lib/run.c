@@ -18,6 +18,9 @@ static struct heap_run runs_out[MAX_RUNS_OUT];	/* under heap_lock */
 /* So many pages are looked at before heap_lock is let go for a moment. */
 #define LOOK_PAGES	8192
 
+/* And so many when something is done with them, some 10 instructions a base page. */
+#define DO_PAGES	1024
+
 static bool page_has(const struct heap_reserve *hr, size_t page, unsigned int intents)
 {
 	for (size_t i = page * BASE_PAGES; i < (page + 1) * BASE_PAGES; i++) {
@@ -76,23 +79,49 @@ static void run_in_locked(struct heap_run run)
 			 run.nr / BASE_PAGES);
 }
 
-/* Return: 1 with a run, 0 at the end, -1 to go on. */
-static int take_run_locked(struct heap_run *run, unsigned int intents, uint64_t min_age_ns,
-			   uint64_t *cursor)
+/**
+ * struct search - for free runs
+ * @wish: which
+ * @now: on the clock of heap_now()
+ * @cursor: where to go on
+ * @left: heap pages that may be looked at before heap_lock is let go of
+ */
+struct search {
+	const struct heap_wish *wish;
+	uint32_t now;
+	uint64_t *cursor;
+	size_t left;
+};
+
+static struct search search_for(const struct heap_wish *wish, uint64_t *cursor)
 {
-	size_t index = *cursor >> 32, page = *cursor & 0xffffffff, looked = 0;
-	uint32_t at = heap_now_at_least();
+	if (!*cursor) {
+		central_trim();
+		heap_trim(wish->min_age_ns);
+	}
+	return (struct search){ wish, heap_now_at_least(), cursor, 0 };
+}
+
+/* Return: 1 with a run, 0 at the end, -1 when it has been long enough. */
+static int next_run_locked(struct search *s, struct heap_run *run)
+{
+	size_t index = *s->cursor >> 32, page = *s->cursor & 0xffffffff;
 
 	for (; index < heap.nr_reserves; index++, page = 0) {
 		struct heap_reserve *hr = heap.reserves[index];
+		unsigned int intents = s->wish->intents[hr->r.registered];
 		size_t first, nr, end, next;
 
-		for (; looked < LOOK_PAGES; looked += next - page, page = next) {
+		while (intents && s->left) {
 			first = pages_next_run(&hr->pages, page, &nr);
 			if (first == PAGES_NONE)
 				break;
 			end = first + nr;
-			next = narrow(hr, intents, min_age_ns, at, &first, &end);
+			next = narrow(hr, intents, s->wish->min_age_ns, s->now, &first, &end);
+			if (first < end)
+				next = end;
+			s->left -= next - page < s->left ? next - page : s->left;
+			page = next;
 			if (first == end)
 				continue;
 			*run = (struct heap_run){
@@ -100,39 +129,66 @@ static int take_run_locked(struct heap_run *run, unsigned int intents, uint64_t 
 				.first = first * BASE_PAGES,
 				.nr = (end - first) * BASE_PAGES,
 			};
-			*cursor = (uint64_t)index << 32 | end;
-			if (!run_out_locked(run))
-				return 0;
-			pages_take(&hr->pages, first, end - first);
-			heap.free_pages -= end - first;
+			*s->cursor = (uint64_t)index << 32 | page;
 			return 1;
 		}
-		if (looked >= LOOK_PAGES) {
-			*cursor = (uint64_t)index << 32 | page;
+		if (!s->left) {
+			*s->cursor = (uint64_t)index << 32 | page;
 			return -1;
 		}
 	}
-	*cursor = (uint64_t)index << 32;
+	*s->cursor = (uint64_t)index << 32;
 	return 0;
 }
 
-bool heap_run_take(struct heap_run *run, unsigned int intents, uint64_t min_age_ns,
-		   uint64_t *cursor)
+static bool take_locked(const struct heap_run *run)
 {
+	struct heap_reserve *hr = (struct heap_reserve *)run->reserve;
+
+	if (!run_out_locked(run))
+		return false;
+	pages_take(&hr->pages, run->first / BASE_PAGES, run->nr / BASE_PAGES);
+	heap.free_pages -= run->nr / BASE_PAGES;
+	return true;
+}
+
+bool heap_run_take(struct heap_run *run, const struct heap_wish *wish, uint64_t *cursor)
+{
+	struct search s;
 	int ret;
 
 	gate_enter(&gate_strays);
-	if (!*cursor) {
-		central_trim();
-		heap_trim(min_age_ns);
-	}
+	s = search_for(wish, cursor);
 	do {
+		s.left = LOOK_PAGES;
 		lock_acquire(&heap.lock);
-		ret = take_run_locked(run, intents, min_age_ns, cursor);
+		ret = next_run_locked(&s, run);
+		if (ret > 0 && !take_locked(run))
+			ret = 0;
 		lock_release(&heap.lock);
 	} while (ret < 0);
 	gate_leave(&gate_strays);
 	return ret;
+}
+
+void heap_runs_each(void (*what)(const struct heap_run *run, void *arg), void *arg,
+		    const struct heap_wish *wish)
+{
+	uint64_t cursor = 0;
+	struct heap_run run;
+	struct search s;
+	int ret;
+
+	gate_enter(&gate_strays);
+	s = search_for(wish, &cursor);
+	do {
+		s.left = DO_PAGES;
+		lock_acquire(&heap.lock);
+		while ((ret = next_run_locked(&s, &run)) > 0)
+			what(&run, arg);
+		lock_release(&heap.lock);
+	} while (ret < 0);
+	gate_leave(&gate_strays);
 }
 
 void heap_run_put(const struct heap_run *run)

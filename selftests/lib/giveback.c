@@ -23,9 +23,10 @@ static struct {
 static size_t nr_runs;
 static int runs_out;
 
-bool heap_run_take(struct heap_run *run, unsigned int intents, uint64_t min_age_ns,
-		   uint64_t *cursor)
+bool heap_run_take(struct heap_run *run, const struct heap_wish *wish, uint64_t *cursor)
 {
+	unsigned int intents = wish->intents[reserve.registered];
+
 	while (*cursor < nr_runs) {
 		size_t counts[SPANHEAP_NR_INTENTS], i = (*cursor)++;
 		bool has = false;
@@ -33,13 +34,25 @@ bool heap_run_take(struct heap_run *run, unsigned int intents, uint64_t min_age_
 		intent_count(reserve.map, runs[i].first, runs[i].nr, counts);
 		for (int k = 0; k < SPANHEAP_NR_INTENTS; k++)
 			has |= counts[k] && (intents & 1U << k);
-		if (!has || runs[i].age_ns < min_age_ns)
+		if (!has || runs[i].age_ns < wish->min_age_ns)
 			continue;
 		*run = (struct heap_run){ &reserve, runs[i].first, runs[i].nr };
 		runs_out++;
 		return true;
 	}
 	return false;
+}
+
+void heap_runs_each(void (*what)(const struct heap_run *run, void *arg), void *arg,
+		    const struct heap_wish *wish)
+{
+	struct heap_run run;
+	uint64_t cursor = 0;
+
+	while (heap_run_take(&run, wish, &cursor)) {
+		what(&run, arg);
+		heap_run_put(&run);
+	}
 }
 
 void heap_run_put(const struct heap_run *run)

@@ -139,17 +139,29 @@ static void give_back(const struct heap_run *run, unsigned int seed)
 		       seed & 2 ? SPANHEAP_RELEASED : SPANHEAP_LAZY);
 }
 
+static struct heap_wish wish(unsigned int intents, uint64_t age)
+{
+	return (struct heap_wish){ { intents, intents }, age };
+}
+
+static void hand_over(const struct heap_run *run, void *nr)
+{
+	*(size_t *)nr += intent_hand_over(run->reserve->map, run->first, run->nr, 3);
+}
+
 static void *scavenger(void *arg)
 {
-	unsigned int intents = 1 << SPANHEAP_IN_USE | 1 << SPANHEAP_IDLE;
+	struct heap_wish some = wish(1 << SPANHEAP_IN_USE | 1 << SPANHEAP_IDLE, 0);
 	unsigned int seed = 7;
+	size_t handed = 0;
 
 	(void)arg;
 	while (!stop) {
 		struct heap_run run;
 		uint64_t cursor = 0;
 
-		while (!stop && heap_run_take(&run, intents, 0, &cursor)) {
+		heap_runs_each(hand_over, &handed, &some);
+		while (!stop && heap_run_take(&run, &some, &cursor)) {
 			if (run.nr > (4 << 20) / BASE_PAGE_SIZE)
 				failures++;
 			give_back(&run, (unsigned int)rand_r(&seed));
@@ -157,6 +169,8 @@ static void *scavenger(void *arg)
 			heap_run_put(&run);
 		}
 	}
+	if (!handed)
+		failures++;
 	return NULL;
 }
 
@@ -181,12 +195,13 @@ TEST(random_operations)
 
 static size_t count_runs(unsigned int intents, uint64_t age, size_t *pages)
 {
+	struct heap_wish these = wish(intents, age);
 	struct heap_run runs[16];
 	uint64_t cursor = 0;
 	size_t nr = 0;
 
 	*pages = 0;
-	while (nr < 16 && heap_run_take(&runs[nr], intents, age, &cursor))
+	while (nr < 16 && heap_run_take(&runs[nr], &these, &cursor))
 		*pages += runs[nr++].nr;
 	for (size_t i = 0; i < nr; i++)
 		heap_run_put(&runs[i]);
@@ -195,6 +210,7 @@ static size_t count_runs(unsigned int intents, uint64_t age, size_t *pages)
 
 TEST(runs_by_intent_and_age)
 {
+	struct heap_wish in_use = wish(1 << SPANHEAP_IN_USE, 0);
 	_Atomic uint32_t *inside = cache_enter();
 	struct span *span = heap_span_alloc(64, 1);
 	struct heap_run run;
@@ -212,7 +228,7 @@ TEST(runs_by_intent_and_age)
 	EXPECT_EQ(0, count_runs(1 << SPANHEAP_IDLE, 0, &pages));
 
 	/* a run that is out is nobody else's */
-	ASSERT_TRUE(heap_run_take(&run, 1 << SPANHEAP_IN_USE, 0, &cursor));
+	ASSERT_TRUE(heap_run_take(&run, &in_use, &cursor));
 	EXPECT_EQ(0, count_runs(1 << SPANHEAP_IN_USE, 0, &pages));
 	intent_hand_over(run.reserve->map, run.first, run.nr, 5);
 	heap_run_put(&run);
@@ -228,6 +244,7 @@ TEST(runs_by_intent_and_age)
 /* The scavenger of the parent has it; the child has no scavenger yet. */
 TEST(a_run_that_is_out_at_a_fork)
 {
+	struct heap_wish in_use = wish(1 << SPANHEAP_IN_USE, 0);
 	_Atomic uint32_t *inside = cache_enter();
 	struct span *span = heap_span_alloc(64, 1);
 	struct heap_counts before;
@@ -239,7 +256,7 @@ TEST(a_run_that_is_out_at_a_fork)
 	heap_span_free(span);
 	cache_leave(inside);
 	before = heap_counts();
-	ASSERT_TRUE(heap_run_take(&run, 1 << SPANHEAP_IN_USE, 0, &cursor));
+	ASSERT_TRUE(heap_run_take(&run, &in_use, &cursor));
 	EXPECT_EQ(before.free, heap_counts().free + run.nr * BASE_PAGE_SIZE);
 	pid = fork();
 	if (!pid)
