@@ -114,6 +114,7 @@ struct heap *heap_create(struct inode *inode)
 	if (!heap)
 		return NULL;
 	kref_init(&heap->ref);
+	heap->priority = SPANHEAP_PRIORITY_DEFAULT;
 	address_space_init_once(&heap->mapping);
 	heap->mapping.host = inode;
 	heap->mapping.a_ops = &empty_aops;
@@ -242,4 +243,24 @@ out_owner:
 out_header:
 	pagemap_free(header);
 	return ret;
+}
+
+/**
+ * heap_set_priority() - say whose idle pages go first
+ * @heap: the caller's
+ * @args: the level
+ *
+ * Return: 0; -EINVAL for a level that there is none, or padding; or as
+ * heap_check_owner().
+ */
+int heap_set_priority(struct heap *heap, const struct spanheap_priority *args)
+{
+	int ret = heap_check_owner(heap);
+
+	if (ret)
+		return ret;
+	if (args->level >= SPANHEAP_PRIORITIES || args->pad)
+		return -EINVAL;
+	WRITE_ONCE(heap->priority, args->level);
+	return 0;
 }

@@ -44,6 +44,8 @@ struct owner {
  * @owner: NULL until registered, then the same until the end
  * @of_owner: in the owner's list of heaps, until the file is gone
  * @mapping: of the file, so that no lock of page reclaim is shared by heaps
+ * @priority: which of idle pages go first, 0 to SPANHEAP_PRIORITIES - 1; read by
+ *	scans with no lock
  * @header: map of one page, the header
  * @regions: live regions, under the owner's lock
  * @removed: regions that may still be mapped; freed with the heap
@@ -61,6 +63,7 @@ struct heap {
 	struct owner *owner;
 	struct list_head of_owner;
 	struct address_space mapping;
+	unsigned int priority;
 	struct pagemap *header;
 	struct list_head regions;
 	struct list_head removed;
@@ -80,6 +83,7 @@ struct heap *heap_create(struct inode *inode);
 void heap_destroy(struct heap *heap);
 void heap_put(struct heap *heap);
 int heap_register(struct heap *heap, struct spanheap_register *args);
+int heap_set_priority(struct heap *heap, const struct spanheap_priority *args);
 
 struct owner *owner_find(struct mm_struct *mm);
 void owner_put(struct owner *owner);
@@ -109,6 +113,15 @@ static inline int heap_check_owner(const struct heap *heap)
 	if (!owner)
 		return -ENXIO;
 	return owner->mm == current->mm ? 0 : -EPERM;
+}
+
+/**
+ * heap_priority() - whose idle pages go before others'
+ * @heap: a heap
+ */
+static inline unsigned int heap_priority(const struct heap *heap)
+{
+	return READ_ONCE(heap->priority);
 }
 
 #endif /* SPANHEAP_HEAP_H */

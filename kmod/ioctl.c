@@ -126,6 +126,24 @@ static int ioctl_release(struct heap *heap, void __user *uptr)
 	return ret ?: out;
 }
 
+static int ioctl_priority(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_priority args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	return ret ?: heap_set_priority(heap, &args);
+}
+
+static int ioctl_wait(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_wait args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	return ret ?: region_wait(heap, &args);
+}
+
 static int (*const commands[])(struct heap *heap, void __user *uptr) = {
 	[_IOC_NR(SPANHEAP_IOC_FEATURES)] = ioctl_features,
 	[_IOC_NR(SPANHEAP_IOC_REGISTER)] = ioctl_register,
@@ -135,6 +153,8 @@ static int (*const commands[])(struct heap *heap, void __user *uptr) = {
 	[_IOC_NR(SPANHEAP_IOC_HINT)] = ioctl_hint,
 	[_IOC_NR(SPANHEAP_IOC_ORDER)] = ioctl_order,
 	[_IOC_NR(SPANHEAP_IOC_RELEASE)] = ioctl_release,
+	[_IOC_NR(SPANHEAP_IOC_PRIORITY)] = ioctl_priority,
+	[_IOC_NR(SPANHEAP_IOC_WAIT)] = ioctl_wait,
 };
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regions: adding, removing and finding them. Called by ioctl.c (add, remove),
+ * Regions: adding, removing and finding them. Called by ioctl.c (add, remove, wait),
  * mmap.c (which window is that), intents.c (what lies at an address) and heap.c
  * (the end). Everything that is looked up hangs on the owner and is guarded by
  * its lock, under which nothing sleeps and nothing is allocated.
@@ -223,6 +223,42 @@ int region_remove(struct heap *heap, const struct spanheap_region *args)
 	spin_unlock(&owner->lock);
 	if (!ret)
 		chunks_retire(region);
+	return ret;
+}
+
+/**
+ * region_wait() - sleep until revocations of a region that are under way are over
+ * @heap: the caller's
+ * @args: an address in the region
+ *
+ * The priority of the waiter does not matter: whoever revokes gets the CPU.
+ *
+ * Return: 0; -ENOENT when the address is in no region of this heap; -EINTR when the
+ * caller was killed; or as heap_check_owner().
+ */
+int region_wait(struct heap *heap, const struct spanheap_wait *args)
+{
+	struct owner *owner;
+	struct region *region;
+	int ret;
+
+	ret = heap_check_owner(heap);
+	if (ret)
+		return ret;
+	owner = heap->owner;
+	spin_lock(&owner->lock);
+	region = region_first_locked(owner, args->addr);
+	if (region && region->heap == heap && region->start <= args->addr)
+		kref_get(&region->ref);
+	else
+		region = NULL;
+	spin_unlock(&owner->lock);
+	if (!region)
+		return -ENOENT;
+	ret = down_write_killable(&region->revoking);
+	if (!ret)
+		up_write(&region->revoking);
+	region_put(region);
 	return ret;
 }
 

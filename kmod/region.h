@@ -48,6 +48,7 @@ struct region {
 
 int region_add(struct heap *heap, struct spanheap_region *args);
 int region_remove(struct heap *heap, const struct spanheap_region *args);
+int region_wait(struct heap *heap, const struct spanheap_wait *args);
 void region_drop_all(struct heap *heap);
 struct region *region_get(struct heap *heap, unsigned long start, unsigned long end);
 void region_put(struct region *region);

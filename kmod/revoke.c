@@ -10,8 +10,16 @@
  * pinned, of the wanted node and cgroup are marked, IDLE to REVOKING, by one
  * compare-and-swap each; a page that its owner takes back at that moment stays. A
  * marked page cannot be taken back. Then runs of marked pages, and nothing else,
- * are unmapped. Then, under the lock again, what is gone becomes REVOKED and what
- * is there (a stray access has brought it back) IDLE.
+ * are unmapped, and become REVOKED. That nothing is left of them needs no second
+ * look: unmapping removes entries of every kind, and what a stray access brings
+ * back it could bring back any time later.
+ *
+ * DOC: huge pages
+ *
+ * A huge page, or any large folio, goes as a whole, whether one entry maps it or
+ * many: cut up, it frees nothing at once. With order->cut its idle pages go
+ * without the rest and count nothing; the kernel gets at the memory when it splits
+ * the folio, which it does when memory stays short.
  *
  * DOC: getting at the page tables
  *
@@ -50,9 +58,6 @@
 #include "vma.h"
 #include "walk.h"
 
-/* How often to look at a page table that changes under our eyes. */
-#define MAX_TRIES	4
-
 /**
  * struct visit - one visit of a chunk
  * @order: what to take
@@ -63,7 +68,7 @@
  * @bytes: map byte of @start
  * @marked: pages in REVOKING, from @start
  * @alone: and of these, pages that are free when they are unmapped
- * @large: the large folio that the last page was of
+ * @large: the large folio whose entries are being looked at
  * @large_first: its first marked page
  * @large_nr: how many of it are marked
  */
@@ -141,7 +146,7 @@ static u8 *chunk_bytes(const struct revoke_chunk *chunk, unsigned long *nr)
 unsigned int revoke_count_idle(const struct revoke_chunk *chunk, unsigned int now,
 			       u16 by_age[REVOKE_AGES])
 {
-	const u64 unused = 0, in_use = SPANHEAP_IN_USE * 0x0101010101010101ULL;
+	const u64 each = 0x0101010101010101ULL;
 	unsigned int idle = 0;
 	unsigned long nr, i;
 	u8 *bytes, byte;
@@ -153,8 +158,13 @@ unsigned int revoke_count_idle(const struct revoke_chunk *chunk, unsigned int no
 		if (!(i % sizeof(u64))) {
 			u64 word = READ_ONCE(*(u64 *)(bytes + i));
 
-			if (word == unused || word == in_use) {
-				i += sizeof(u64) - 1;
+			/* mostly all eight are alike */
+			if (i + sizeof(word) <= nr && word == (u8)word * each) {
+				if (intent_of(word) == SPANHEAP_IDLE) {
+					by_age[age_of(word, now)] += sizeof(word);
+					idle += sizeof(word);
+				}
+				i += sizeof(word) - 1;
 				continue;
 			}
 		}
@@ -194,19 +204,20 @@ static bool mark(struct visit *visit, unsigned int i)
  * REVOKING to where it goes. Only an owner that breaks the rules changes a byte
  * in REVOKING, and it alone suffers.
  */
-static void settle(struct visit *visit, unsigned int i, bool gone)
+static void settle(struct visit *visit, unsigned int i, unsigned int intent)
 {
 	u8 byte = READ_ONCE(visit->bytes[i]);
 
 	__clear_bit(i, visit->marked);
 	if (intent_of(byte) == SPANHEAP_REVOKING)
-		cmpxchg(&visit->bytes[i], byte,
-			with_intent(byte, gone ? SPANHEAP_REVOKED : SPANHEAP_IDLE));
-	if (!gone)
-		return;
-	visit->order->taken++;
-	if (test_bit(i, visit->alone))
-		visit->order->freed++;
+		cmpxchg(&visit->bytes[i], byte, with_intent(byte, intent));
+}
+
+static void unmark(struct visit *visit, unsigned int first, unsigned int end)
+{
+	for (; first < end; first++)
+		if (test_bit(first, visit->marked))
+			settle(visit, first, SPANHEAP_IDLE);
 }
 
 /* Whether a mapped folio is one that may go at all. */
@@ -240,25 +251,18 @@ static bool folio_alone(struct folio *folio, unsigned int nr)
 	return folio_ref_count(folio) == nr && !folio_test_swapcache(folio);
 }
 
-/*
- * A page of a huge page that is mapped by single entries may go; memory comes
- * from it when all of them have gone, or else when the kernel splits it.
- */
-static void note_alone(struct visit *visit, struct folio *folio, unsigned int i)
+/* The entries of a large folio end before page @i: it goes whole or not at all. */
+static void close_large(struct visit *visit, unsigned int i)
 {
-	if (!folio_test_large(folio)) {
-		if (folio_alone(folio, 1))
-			__set_bit(i, visit->alone);
+	unsigned int first = visit->large_first;
+
+	if (!visit->large)
 		return;
-	}
-	if (visit->large != folio || visit->large_first + visit->large_nr != i) {
-		visit->large = folio;
-		visit->large_first = i;
-		visit->large_nr = 0;
-	}
-	visit->large_nr++;
-	if (visit->large_nr == folio_nr_pages(folio) && folio_alone(folio, visit->large_nr))
-		bitmap_set(visit->alone, visit->large_first, visit->large_nr);
+	if (folio_alone(visit->large, visit->large_nr))
+		bitmap_set(visit->alone, first, i - first);
+	else if (!visit->order->cut)
+		unmark(visit, first, i);
+	visit->large = NULL;
 }
 
 static void mark_pte(struct visit *visit, pte_t pte, unsigned int i)
@@ -270,8 +274,20 @@ static void mark_pte(struct visit *visit, pte_t pte, unsigned int i)
 		return;
 	page = pte_page(pte);
 	folio = page_folio(page);
-	if (folio_may_go(visit, folio) && page_mapped_once(folio, page) && mark(visit, i))
-		note_alone(visit, folio, i);
+	if (folio != visit->large)
+		close_large(visit, i);
+	if (!folio_may_go(visit, folio) || !page_mapped_once(folio, page) || !mark(visit, i))
+		return;
+	if (!folio_test_large(folio)) {
+		if (folio_alone(folio, 1))
+			__set_bit(i, visit->alone);
+	} else if (visit->large) {
+		visit->large_nr++;
+	} else {
+		visit->large = folio;
+		visit->large_first = i;
+		visit->large_nr = 1;
+	}
 }
 
 static bool enough(const struct visit *visit)
@@ -285,46 +301,36 @@ static void mark_ptes(struct visit *visit, pte_t *ptep, unsigned long addr, unsi
 	unsigned int i = index_of(visit, addr);
 
 	for (; addr < end; addr += PAGE_SIZE, ptep++, i++) {
-		if (!(i % 32) && enough(visit))
+		if (!(i % 32) && !visit->large && enough(visit))
 			break;
 		mark_pte(visit, ptep_get(ptep), i);
 	}
+	close_large(visit, i);
 }
 
-static void settle_ptes(struct visit *visit, pte_t *ptep, unsigned long addr, unsigned long end)
-{
-	unsigned int i = index_of(visit, addr);
-
-	for (; addr < end; addr += PAGE_SIZE, ptep++, i++)
-		if (test_bit(i, visit->marked))
-			settle(visit, i, pte_none(ptep_get(ptep)));
-}
-
-/* A huge page goes as a whole or not at all: one that is cut frees nothing. */
 static void mark_pmd(struct visit *visit, pmd_t pmd, unsigned long addr, unsigned long end)
 {
-	unsigned int first = index_of(visit, addr), nr = (end - addr) >> PAGE_SHIFT, i;
+	unsigned int first = index_of(visit, addr), nr = (end - addr) >> PAGE_SHIFT;
+	unsigned int i, marked = 0;
 	struct folio *folio;
 
-	if (!pmd_present(pmd) || !pmd_trans_huge(pmd) || end - addr != HPAGE_PMD_SIZE)
+	if (!pmd_present(pmd) || !pmd_trans_huge(pmd))
 		return;
 	folio = page_folio(pmd_page(pmd));
 	if (!folio_may_go(visit, folio) || compat_mapcount(folio) != 1)
 		return;
-	for (i = first; i < first + nr; i++)
-		if (!mark(visit, i))
-			break;
-	if (i < first + nr)
-		while (i-- > first)
-			settle(visit, i, false);
-	else if (folio_alone(folio, 1))
-		bitmap_set(visit->alone, first, nr);
+	for (i = first; i < first + nr && (marked == i - first || visit->order->cut); i++)
+		marked += mark(visit, i);
+	if (marked == folio_nr_pages(folio)) {
+		if (folio_alone(folio, 1))
+			bitmap_set(visit->alone, first, nr);
+	} else if (!visit->order->cut) {
+		unmark(visit, first, i);
+	}
 }
 
-/* Do something with the table that @pmdp points to, if it does, under its lock. */
-static bool with_table(struct visit *visit, pmd_t *pmdp, unsigned long addr, unsigned long end,
-		       void (*what)(struct visit *visit, pte_t *ptep, unsigned long addr,
-				    unsigned long end))
+/* Mark what the table that @pmdp points to maps, if it does, under its lock. */
+static bool mark_table(struct visit *visit, pmd_t *pmdp, unsigned long addr, unsigned long end)
 {
 	bool done = false;
 	spinlock_t *ptl;
@@ -337,7 +343,7 @@ static bool with_table(struct visit *visit, pmd_t *pmdp, unsigned long addr, uns
 		spin_lock(ptl);
 		done = pmd_val(pmdp_get_lockless(pmdp)) == pmd_val(pmd);
 		if (done)
-			what(visit, pte_offset_kernel(&pmd, addr), addr, end);
+			mark_ptes(visit, pte_offset_kernel(&pmd, addr), addr, end);
 		spin_unlock(ptl);
 	}
 	rcu_read_unlock();
@@ -349,26 +355,28 @@ static void mark_range(struct visit *visit, pmd_t *pmdp, unsigned long addr, uns
 	spinlock_t *ptl;
 
 	if (pmd_none(pmdp_get_lockless(pmdp)) ||
-	    with_table(visit, pmdp, addr, end, mark_ptes))
+	    mark_table(visit, pmdp, addr, end))
 		return;
 	ptl = pmd_lock(visit->mm, pmdp);
 	mark_pmd(visit, READ_ONCE(*pmdp), addr, end);
 	spin_unlock(ptl);
 }
 
-static void settle_range(struct visit *visit, pmd_t *pmdp, unsigned long addr, unsigned long end)
+/* Unmap all that is marked. */
+static void take_marked(struct visit *visit, struct vm_area_struct *vma)
 {
-	unsigned int tries, i, last = index_of(visit, end);
-	bool gone = false;
+	struct revoke_order *order = visit->order;
+	unsigned int first, last, i;
 
-	for (tries = 0; tries < MAX_TRIES && !gone; tries++) {
-		if (with_table(visit, pmdp, addr, end, settle_ptes))
-			return;
-		gone = pmd_none(pmdp_get_lockless(pmdp));
-	}
-	for (i = index_of(visit, addr); i < last; i++)
-		if (test_bit(i, visit->marked))
-			settle(visit, i, gone);
+	for_each_set_bitrange(first, last, visit->marked, CHUNK_PAGES)
+		compat_zap(vma, visit->start + ((unsigned long)first << PAGE_SHIFT),
+			   (unsigned long)(last - first) << PAGE_SHIFT);
+	order->taken += bitmap_weight(visit->marked, CHUNK_PAGES);
+	bitmap_and(visit->alone, visit->alone, visit->marked, CHUNK_PAGES);
+	order->freed += bitmap_weight(visit->alone, CHUNK_PAGES);
+	bitmap_zero(visit->alone, CHUNK_PAGES);
+	for_each_set_bit(i, visit->marked, CHUNK_PAGES)
+		settle(visit, i, SPANHEAP_REVOKED);
 }
 
 static void visit_vma(struct visit *visit, struct vm_area_struct *vma)
@@ -376,7 +384,6 @@ static void visit_vma(struct visit *visit, struct vm_area_struct *vma)
 	unsigned long start = max(visit->start, vma->vm_start);
 	unsigned long end = min(visit->end, vma->vm_end);
 	unsigned long addr, next;
-	unsigned int first, last;
 	pmd_t *pmdp;
 
 	if (start >= end || !vma->anon_vma || !vma_may_go(visit->region, vma))
@@ -386,14 +393,7 @@ static void visit_vma(struct visit *visit, struct vm_area_struct *vma)
 		if (pmdp)
 			mark_range(visit, pmdp, addr, next);
 	}
-	for_each_set_bitrange(first, last, visit->marked, CHUNK_PAGES)
-		compat_zap(vma, visit->start + ((unsigned long)first << PAGE_SHIFT),
-			   (unsigned long)(last - first) << PAGE_SHIFT);
-	for (addr = start; addr < end; addr = next) {
-		pmdp = walk_down(visit->mm, addr, end, &next);
-		if (pmdp)
-			settle_range(visit, pmdp, addr, next);
-	}
+	take_marked(visit, vma);
 }
 
 static bool visit_by_mmap_lock(struct visit *visit)

@@ -29,6 +29,7 @@ enum revoke_cause {
  * @now: the epoch it is
  * @min_age: pages at least that old, in epochs
  * @wanted: pages to take; a huge page may go beyond it
+ * @cut: take idle pages out of huge pages that are in use, too; they count nothing
  * @taken: out: pages that are REVOKED now
  * @freed: out: and of these, pages that nobody else held
  */
@@ -39,6 +40,7 @@ struct revoke_order {
 	unsigned int now;
 	unsigned int min_age;
 	unsigned long wanted;
+	bool cut;
 	unsigned long taken;
 	unsigned long freed;
 };

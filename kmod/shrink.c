@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The shrinker: picks chunks, coldest pages first, and has them revoked. Called
+ * The shrinker: has pages revoked, the coldest of the lowest priority first. Called
  * by the kernel when memory is short, in whatever context an allocation is made;
- * owns the module parameter "revoke". See pressure.c for how much is taken.
+ * owns the module parameter "revoke". See pressure.c for how much is taken and
+ * pick.c for which.
  *
- * Nothing is done under the lock of a list but taking references. What is read
- * of page maps in one scan is bounded, and what is reported as freed was freed:
- * a process that calls untouched pages idle gains nothing by it.
+ * What is reported as freed was freed: a process that calls untouched pages idle
+ * gains nothing by it.
  */
 #include <linux/ktime.h>
 #include <linux/list_lru.h>
@@ -15,27 +15,16 @@
 
 #include "chunk.h"
 #include "compat.h"
-#include "heap.h"
-#include "pagemap.h"
+#include "pick.h"
 #include "pressure.h"
-#include "region.h"
 #include "revoke.h"
 #include "shrink.h"
 
 /* Pages a scan is asked for: enough to pay for picking, few enough to stop in time. */
 #define BATCH		256
 
-/* Chunks among which the coldest are looked for; their references are on the stack. */
-#define PICKS		32
-
-/* Chunks whose map bytes are read in one scan at most: 128 KiB. */
-#define LOOKS		256
-
-/* A chunk that could not be taken is passed over 1, 3, at most 7 times. */
-#define MISSES_MAX	3
-
-/* Rounds through the picks, each with less regard to age than the one before. */
-#define ROUNDS		3
+/* When nothing else is left, chunks in vain that often have their huge pages cut up. */
+#define LAST_RESORT	2
 
 static bool revoke;
 module_param(revoke, bool, 0444);
@@ -45,129 +34,50 @@ static struct shrinker *shrinker;
 static bool ready;
 
 /**
- * struct scan - one scan
- * @picks: chunks with idle pages; a reference to the region of each
- * @nr: their number
- * @room: where to stop
- * @walk: what list_lru still has to walk
- * @idle: pages of all picks by age
+ * struct visits - what has become of the picks of a scan, a bit for each
+ * @tried: visited
+ * @hit: and gave something
  */
-struct scan {
-	struct chunk *picks[PICKS];
-	unsigned int nr;
-	unsigned int room;
-	unsigned long walk;
-	u16 idle[REVOKE_AGES];
+struct visits {
+	u32 tried;
+	u32 hit;
 };
 
-/* Under the lock of a list. */
-static enum lru_status pick(struct list_head *item, struct list_lru_one *list,
-			    spinlock_t *lock, void *arg)
+/* Take pages up to @rank, from chunks that were in vain @misses times before. */
+static void take_up_to(const struct picks *picks, struct revoke_order *order,
+		       struct visits *visits, unsigned int rank, unsigned int misses)
 {
-	struct chunk *chunk = container_of(item, struct chunk, lru);
-	struct scan *scan = arg;
+	unsigned int i;
 
-	if (chunk->rest) {
-		WRITE_ONCE(chunk->rest, chunk->rest - 1);
-		return LRU_ROTATE;
+	for (i = 0; i < picks->nr && order->taken < order->wanted; i++) {
+		struct revoke_chunk at = pick_place(&picks->at[i]);
+
+		if (picks->at[i].rank > rank || picks->at[i].misses < misses)
+			continue;
+		order->min_age = pick_min_age(&picks->at[i], rank);
+		if (revoke_pages(order, &at))
+			visits->hit |= 1U << i;
+		visits->tried |= 1U << i;
 	}
-	kref_get(&chunk_set_of(chunk)->region->ref);
-	scan->picks[scan->nr++] = chunk;
-	if (scan->nr == scan->room)
-		scan->walk = 0;
-	return LRU_ROTATE;
 }
 
-static struct revoke_chunk chunk_of(const struct chunk *chunk)
+static void take(struct picks *picks, struct revoke_order *order)
 {
-	struct chunk_set *set = chunk_set_of((struct chunk *)chunk);
+	unsigned int rank = pick_rank(picks, order->wanted), i;
+	struct visits visits = {};
 
-	return (struct revoke_chunk) {
-		.region = set->region,
-		.map_index = set->index,
-		.first = chunk->slot * CHUNK_PAGES,
-	};
-}
-
-/* Of the picks from @from on, keep those with idle pages. */
-static void sift(struct scan *scan, unsigned int from, unsigned int now)
-{
-	unsigned int i, kept = from;
-
-	for (i = from; i < scan->nr; i++) {
-		struct revoke_chunk at = chunk_of(scan->picks[i]);
-
-		if (revoke_count_idle(&at, now, scan->idle))
-			scan->picks[kept++] = scan->picks[i];
-		else
-			region_put(at.region);
+	/* what may stay in part comes after what goes all; then with less regard to rank */
+	if (rank)
+		take_up_to(picks, order, &visits, rank - 1, 0);
+	take_up_to(picks, order, &visits, rank, 0);
+	take_up_to(picks, order, &visits, (rank + picks->bound) / 2, 0);
+	take_up_to(picks, order, &visits, picks->bound, 0);
+	if (!order->taken) {
+		order->cut = true;
+		take_up_to(picks, order, &visits, picks->bound, LAST_RESORT);
 	}
-	scan->nr = kept;
-}
-
-/* Return: how many chunks were looked at. */
-static unsigned long collect(struct scan *scan, const struct shrink_control *sc,
-			     unsigned int now)
-{
-	unsigned long total = list_lru_count_one(&chunk_lru, sc->nid, sc->memcg);
-	unsigned long looked = 0, left = min_t(unsigned long, total, LOOKS);
-
-	while (left && scan->nr < PICKS) {
-		unsigned int from = scan->nr;
-		unsigned long walk = min_t(unsigned long, left, PICKS);
-
-		scan->room = PICKS;
-		scan->walk = walk;
-		list_lru_walk_one(&chunk_lru, sc->nid, sc->memcg, pick, scan, &scan->walk);
-		left -= walk;
-		looked += scan->nr - from;
-		sift(scan, from, now);
-	}
-	return looked;
-}
-
-/* The age from which on there are @wanted idle pages among the picks. */
-static unsigned int cold_age(const struct scan *scan, unsigned long wanted)
-{
-	unsigned int age = REVOKE_AGES;
-	unsigned long sum = 0;
-
-	while (age && sum < wanted)
-		sum += scan->idle[--age];
-	return age;
-}
-
-static void remember(struct chunk *chunk, bool hit)
-{
-	u8 misses = hit ? 0 : min(chunk->misses + 1, MISSES_MAX);
-
-	WRITE_ONCE(chunk->misses, misses);
-	WRITE_ONCE(chunk->rest, (1 << misses) - 1);
-}
-
-static void take(struct scan *scan, struct revoke_order *order)
-{
-	u32 hit = 0, tried = 0;
-	unsigned int round, i;
-
-	order->min_age = cold_age(scan, order->wanted);
-	for (round = 0; round < ROUNDS; round++) {
-		for (i = 0; i < scan->nr && order->taken < order->wanted; i++) {
-			struct revoke_chunk at = chunk_of(scan->picks[i]);
-
-			if (revoke_pages(order, &at))
-				hit |= 1U << i;
-			tried |= 1U << i;
-		}
-		if (!order->min_age || order->taken >= order->wanted)
-			break;
-		order->min_age = round + 2 < ROUNDS ? order->min_age / 2 : 0;
-	}
-	for (i = 0; i < scan->nr; i++) {
-		if (tried & 1U << i)
-			remember(scan->picks[i], hit & 1U << i);
-		region_put(chunk_set_of(scan->picks[i])->region);
-	}
+	for (i = 0; i < picks->nr; i++)
+		pick_done(&picks->at[i], visits.tried & 1U << i, visits.hit & 1U << i);
 }
 
 static unsigned long shrink_count(struct shrinker *unused, struct shrink_control *sc)
@@ -193,21 +103,20 @@ static unsigned long shrink_scan(struct shrinker *unused, struct shrink_control 
 		.now = revoke_epoch(ktime_get_seconds()),
 		.wanted = shortage ? min(shortage, sc->nr_to_scan) : pressure_quota(),
 	};
-	struct scan scan = {};
-	unsigned long looked;
+	struct picks picks = {};
 
 	if (!order.wanted)
 		return SHRINK_STOP;
-	looked = collect(&scan, sc, order.now);
-	take(&scan, &order);
+	pick_chunks(&picks, sc, order.now);
+	take(&picks, &order);
 	compat_account_reclaimed(order.freed);
 	if (!shortage) {
 		pressure_used(order.taken);
 		return SHRINK_STOP;
 	}
 	/* Looking in vain counts as work, so that it comes to an end. */
-	if (!order.taken)
-		sc->nr_scanned = max(sc->nr_to_scan, looked * CHUNK_PAGES);
+	if (!order.freed)
+		sc->nr_scanned = max(sc->nr_to_scan, picks.looked * CHUNK_PAGES);
 	return order.freed;
 }
 
@@ -250,10 +159,12 @@ void shrink_exit(void)
 /**
  * shrink_features() - what is in force
  *
- * Return: SPANHEAP_FEATURE_REVOKE, or 0 when it was not asked for, or this kernel
- * exports nothing to unmap with.
+ * Return: SPANHEAP_FEATURE_REVOKE and what comes with it, or 0 when it was not
+ * asked for, or this kernel exports nothing to unmap with.
  */
 u64 shrink_features(void)
 {
-	return COMPAT_CAN_ZAP && revoke ? SPANHEAP_FEATURE_REVOKE : 0;
+	return COMPAT_CAN_ZAP && revoke ?
+	       SPANHEAP_FEATURE_REVOKE | SPANHEAP_FEATURE_PRIORITY |
+	       SPANHEAP_FEATURE_WAIT : 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What oom.sh runs in a small guest: a heap of 200 MiB of which 160 are idle, and
- * a process that takes 180 MiB. Prints what became of both.
+ * What oom.sh and swap.sh run in a small guest: a heap of 200 MiB of which 160 are
+ * idle, and a process that takes 180 MiB. Prints what became of both.
  */
 #include <stdlib.h>
 
@@ -27,6 +27,21 @@ static bool spare_me(void)
 	FILE *f = fopen("/proc/self/oom_score_adj", "w");
 
 	return f && fputs("-1000", f) >= 0 && !fclose(f);
+}
+
+/* Pages swapped out since the machine was booted. */
+static unsigned long swapped_out(void)
+{
+	FILE *f = fopen("/proc/vmstat", "r");
+	unsigned long nr = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "pswpout %lu", &nr) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return nr;
 }
 
 int main(void)
@@ -55,8 +70,8 @@ int main(void)
 		lost += heap.memory[i * PAGE] != 42;
 	if (device_ledger(heap.fd, &ledger, SPANHEAP_SCOPE_HEAP, 0))
 		return 1;
-	printf("%s, %zu pages lost, %llu KiB revoked\n",
+	printf("%s, %zu pages lost, %llu KiB revoked, %lu pages swapped out\n",
 	       !status ? "survived" : WIFSIGNALED(status) ? "killed" : "failed", lost,
-	       (unsigned long long)ledger_row(&ledger, SPANHEAP_REVOKED) / KIB);
+	       (unsigned long long)ledger_row(&ledger, SPANHEAP_REVOKED) / KIB, swapped_out());
 	return WIFEXITED(status) && WEXITSTATUS(status);
 }

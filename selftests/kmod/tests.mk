@@ -15,6 +15,10 @@ $(call c_test, kmod/hint-32,	guest,	kmod/hint.c)
 $(call c_test, kmod/order,	guest,	kmod/order.c)
 $(call c_test, kmod/order-32,	guest,	kmod/order.c)
 $(call c_test, kmod/revoke,	guest,	kmod/revoke.c)
+$(call c_test, kmod/revoke-huge,	guest,	kmod/revoke-huge.c)
+$(call c_test, kmod/revoke-order,	guest,	kmod/revoke-order.c)
+$(call c_test, kmod/revoke-spared,	guest,	kmod/revoke-spared.c)
+$(call c_test, kmod/wait,	guest,	kmod/wait.c)
 $(call c_test, kmod/release,	guest,	kmod/release.c)
 $(call c_test, kmod/release-32,	guest,	kmod/release.c)
 $(call c_test, kmod/torture,	guest,	kmod/torture.c)
@@ -26,10 +30,11 @@ build/selftests/kmod/%-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
 $(call script_test, kmod/hint-alone,	native,	kmod/hint.sh)
 build/selftests/kmod/hint-alone: build/selftests/kmod/hint build/selftests/kmod/order
 
-# Boots guests of its own, small ones, in which oom-load runs.
+# These boot guests of their own, small ones, in which oom-load runs.
 $(call script_test, kmod/oom,	native,	kmod/oom.sh)
 TESTS_debug += kmod/oom
-build/selftests/kmod/oom: build/selftests/kmod/oom-load
+$(call script_test, kmod/swap,	native,	kmod/swap.sh)
+build/selftests/kmod/oom build/selftests/kmod/swap: build/selftests/kmod/oom-load
 build/selftests/kmod/oom-load: selftests/kmod/oom.c selftests/kmod/tests.mk
 	@mkdir -p $(@D)
 	$(call run,TEST)$(CC) $(TEST_CFLAGS) $< -o $@ $(TEST_LIBS)

@@ -72,6 +72,8 @@
 #define SPANHEAP_FEATURE_ORDER		(1ULL << 3)
 #define SPANHEAP_FEATURE_RELEASE	(1ULL << 4)	/* SPANHEAP_IOC_RELEASE */
 #define SPANHEAP_FEATURE_URING		(1ULL << 5)	/* struct spanheap_uring */
+#define SPANHEAP_FEATURE_PRIORITY	(1ULL << 7)
+#define SPANHEAP_FEATURE_WAIT		(1ULL << 8)
 
 /**
  * struct spanheap_features - what this module can do
@@ -349,6 +351,33 @@ struct spanheap_uring {
 	__u64 pad;
 };
 
+/* Priorities of heaps: idle pages of a lower one are revoked first. */
+#define SPANHEAP_PRIORITIES		4	/* 0 to 3 */
+#define SPANHEAP_PRIORITY_DEFAULT	1
+
+/**
+ * struct spanheap_priority - how dear the idle pages of this heap are to it
+ * @size: in: sizeof(*this)
+ * @level: in: 0 to SPANHEAP_PRIORITIES - 1
+ * @pad: zero
+ */
+struct spanheap_priority {
+	__u64 size;
+	__u32 level;
+	__u32 pad;
+};
+
+/**
+ * struct spanheap_wait - sleep until pages that are REVOKING are so no more
+ * @size: in: sizeof(*this)
+ * @addr: in: address of one of them: what the module is doing to its region is over
+ *	when this returns. Other pages of the region may be REVOKING by then
+ */
+struct spanheap_wait {
+	__u64 size;
+	__u64 addr;
+};
+
 /**
  * struct spanheap_header - the header page of a heap, read with no system call
  * @seq: written by the module; odd while it writes. A reader takes it, reads,
@@ -396,7 +425,9 @@ struct spanheap_header {
 #define SPANHEAP_IOC_REMOVE	_IOW(SPANHEAP_IOC_MAGIC, 0x03, struct spanheap_region)
 #define SPANHEAP_IOC_LEDGER	_IOWR(SPANHEAP_IOC_MAGIC, 0x04, struct spanheap_ledger)
 #define SPANHEAP_IOC_HINT	_IOWR(SPANHEAP_IOC_MAGIC, 0x05, struct spanheap_hint)
+#define SPANHEAP_IOC_PRIORITY	_IOW(SPANHEAP_IOC_MAGIC, 0x06, struct spanheap_priority)
 #define SPANHEAP_IOC_ORDER	_IOWR(SPANHEAP_IOC_MAGIC, 0x07, struct spanheap_order)
 #define SPANHEAP_IOC_RELEASE	_IOWR(SPANHEAP_IOC_MAGIC, 0x08, struct spanheap_release_ranges)
+#define SPANHEAP_IOC_WAIT	_IOW(SPANHEAP_IOC_MAGIC, 0x0c, struct spanheap_wait)
 
 #endif /* _UAPI_LINUX_SPANHEAP_H */
