@@ -82,7 +82,7 @@ static bool find_pages(size_t pages, size_t align, struct heap_reserve **hr, siz
 	}
 }
 
-/* Pages that the module is about to take are left alone: it is done soon. */
+/* Pages that the module is about to take are left alone until it is done, soon. */
 static bool take_back(struct heap_reserve *hr, size_t first, size_t nr, bool *zeroed)
 {
 	if (!intent_take(hr->r.map, first * BASE_PAGES, nr * BASE_PAGES, zeroed))
@@ -90,6 +90,7 @@ static bool take_back(struct heap_reserve *hr, size_t first, size_t nr, bool *ze
 	lock_acquire(&heap.lock);
 	reserve_free_locked(hr, first, nr, heap_now());
 	lock_release(&heap.lock);
+	backend_current()->wait(&hr->r, first << HEAP_PAGE_SHIFT);
 	return false;
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <sched.h>
-
 #include "intent.h"
 #include "lock.h"
 
@@ -10,11 +8,10 @@
 
 /*
  * The module holds a page in REVOKING for as long as it takes to unmap a batch
- * (tens of microseconds; longer when it is preempted). Some spins, then the CPU
- * is offered to whoever is at it, then the caller takes other memory.
+ * (tens of microseconds; longer when it is preempted). Some spins, then the caller
+ * takes other memory or sleeps: spinning on could keep off whoever is at it.
  */
 #define SPINS		200
-#define YIELDS		20
 
 _Atomic uint64_t intent_totals[SPANHEAP_NR_INTENTS];
 _Atomic uint64_t intent_revoked_seen;
@@ -119,11 +116,8 @@ static uint64_t take_word_patiently(_Atomic uint64_t *word, uint64_t mask,
 {
 	uint64_t busy = take_word(word, mask, zeroed, tally);
 
-	for (int i = 0; busy && i < SPINS + YIELDS; i++) {
-		if (i < SPINS)
-			cpu_relax();
-		else
-			sched_yield();
+	for (int i = 0; busy && i < SPINS; i++) {
+		cpu_relax();
 		busy = take_word(word, busy, zeroed, tally);
 	}
 	return busy;

@@ -6,7 +6,7 @@
  * any moment.
  *
  * Called by the page heap (take back) and the scavenger (hand over, release).
- * Takes no lock, makes no system call but the wait for a page in REVOKING.
+ * Takes no lock, makes no system call.
  * Never writes REVOKING or REVOKED.
  */
 #ifndef SPANHEAP_LIB_INTENT_H
@@ -31,9 +31,9 @@ typedef _Atomic uint8_t intent_byte;
  * @zeroed: whether every one of them is known to read as zeros (UNUSED,
  *	RELEASED and REVOKED; never LAZY or IDLE)
  *
- * Waits out REVOKING for a bounded time.
+ * Spins on REVOKING for a bounded time.
  * Return: 0, or the number of pages still REVOKING; then the others are IN_USE
- * and the caller takes other memory for now.
+ * and the caller takes other memory for now, or waits by struct backend.
  */
 size_t intent_take(intent_byte *map, size_t first, size_t nr, bool *zeroed);
 

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static inline int sys_open(const char *path, int flags)
@@ -31,6 +32,11 @@ static inline ssize_t sys_read(int fd, void *buf, size_t len)
 static inline ssize_t sys_writev(int fd, const struct iovec *iov, int nr)
 {
 	return syscall(SYS_writev, fd, iov, nr);
+}
+
+static inline int sys_sleep(const struct timespec *duration)
+{
+	return (int)syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, duration, NULL);
 }
 
 #endif /* SPANHEAP_LIB_SYS_H */

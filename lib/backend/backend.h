@@ -2,7 +2,7 @@
 /*
  * What the allocator asks of the system beneath it. Two of these exist: device
  * (spanheap.ko) and procfs (mmap, madvise, /proc, PSI, cgroup files). The page
- * heap calls attach and commit with its lock dropped; the scavenger and the API
+ * heap calls attach, commit and wait with its lock dropped; the scavenger and the API
  * call the rest with no lock held. Nothing in here may call malloc.
  */
 #ifndef SPANHEAP_LIB_BACKEND_H
@@ -45,6 +45,8 @@ struct reserve {
  *	tightest of the machine and of each memory cgroup above the process
  * @ledger: fill in a report, see spanheap_ledger(); 0 or -errno
  * @features: SPANHEAP_FEATURE_* bits of the module in force; 0 without one
+ * @wait: sleep until the module is done with the page at @offset of a reserve,
+ *	which was found REVOKING; may return before
  * @publish: show the running totals to observers of the heap
  */
 struct backend {
@@ -54,6 +56,7 @@ struct backend {
 	uint64_t (*headroom)(void);
 	int (*ledger)(pid_t pid, struct spanheap_report *report);
 	uint64_t (*features)(void);
+	void (*wait)(const struct reserve *r, size_t offset);
 	void (*publish)(void);
 };
 

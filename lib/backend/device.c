@@ -5,8 +5,8 @@
  * lock of the library held; device_open() under backend.c's open_lock.
  *
  * Programs close and reuse descriptors they do not know. Ours lies high, is
- * checked before each use, and is needed by attach and the ledger alone: what
- * is mapped stays the heap's without it. When it is gone, later reserves are
+ * checked before each use, and is needed by attach, wait and the ledger alone:
+ * what is mapped stays the heap's without it. When it is gone, later reserves are
  * procfs's and nothing else changes.
  */
 #include <errno.h>
@@ -223,6 +223,20 @@ static uint64_t device_features(void)
 	return device.features;
 }
 
+static void device_wait(const struct reserve *r, size_t offset)
+{
+	struct spanheap_wait wait = {
+		.size = sizeof(wait),
+		.addr = (uintptr_t)r->base + offset,
+	};
+	int saved = errno;
+	int fd = own_fd();
+
+	if (fd < 0 || ioctl(fd, SPANHEAP_IOC_WAIT, &wait))
+		procfs_backend.wait(r, offset);
+	errno = saved;
+}
+
 static void device_publish(void)
 {
 	struct spanheap_header *header = device.header;
@@ -268,5 +282,6 @@ const struct backend device_backend = {
 	.headroom = headroom_bytes,
 	.ledger = device_ledger,
 	.features = device_features,
+	.wait = device_wait,
 	.publish = device_publish,
 };

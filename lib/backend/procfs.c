@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../sys.h"
 #include "backend.h"
 #include "procfs.h"
 #include "headroom.h"
@@ -71,6 +72,18 @@ static uint64_t procfs_features(void)
 	return 0;
 }
 
+/* Whoever is at the page needs the CPU that a real-time thread would spin on. */
+static void procfs_wait(const struct reserve *r, size_t offset)
+{
+	const struct timespec moment = { .tv_nsec = 20 * 1000 };
+	int saved = errno;
+
+	(void)r;
+	(void)offset;
+	sys_sleep(&moment);
+	errno = saved;
+}
+
 static void procfs_publish(void)
 {
 }
@@ -82,5 +95,6 @@ const struct backend procfs_backend = {
 	.headroom = headroom_bytes,
 	.ledger = procfs_ledger,
 	.features = procfs_features,
+	.wait = procfs_wait,
 	.publish = procfs_publish,
 };
