@@ -43,21 +43,27 @@ struct visits {
 	u32 hit;
 };
 
-/* Take pages up to @rank, from chunks that were in vain @misses times before. */
+/*
+ * Take pages up to @rank from chunks that were in vain @misses times before; from
+ * those that were in vain in this scan only when it is to be tried @again.
+ */
 static void take_up_to(const struct picks *picks, struct revoke_order *order,
-		       struct visits *visits, unsigned int rank, unsigned int misses)
+		       struct visits *visits, unsigned int rank, unsigned int misses, bool again)
 {
 	unsigned int i;
 
 	for (i = 0; i < picks->nr && order->taken < order->wanted; i++) {
-		struct revoke_chunk at = pick_place(&picks->at[i]);
+		const struct pick *pick = &picks->at[i];
+		struct revoke_chunk at = pick_place(pick);
+		u32 bit = 1U << i;
 
-		if (picks->at[i].rank > rank || picks->at[i].misses < misses)
+		if (pick->rank > rank || pick->misses < misses ||
+		    (visits->tried & ~visits->hit & bit && !again))
 			continue;
-		order->min_age = pick_min_age(&picks->at[i], rank);
+		order->min_age = pick_min_age(pick, rank);
 		if (revoke_pages(order, &at))
-			visits->hit |= 1U << i;
-		visits->tried |= 1U << i;
+			visits->hit |= bit;
+		visits->tried |= bit;
 	}
 }
 
@@ -66,15 +72,15 @@ static void take(struct picks *picks, struct revoke_order *order)
 	unsigned int rank = pick_rank(picks, order->wanted), i;
 	struct visits visits = {};
 
-	/* what may stay in part comes after what goes all; then with less regard to rank */
+	/* first what goes all, then that of which a part may be enough */
 	if (rank)
-		take_up_to(picks, order, &visits, rank - 1, 0);
-	take_up_to(picks, order, &visits, rank, 0);
-	take_up_to(picks, order, &visits, (rank + picks->bound) / 2, 0);
-	take_up_to(picks, order, &visits, picks->bound, 0);
+		take_up_to(picks, order, &visits, rank - 1, 0, false);
+	take_up_to(picks, order, &visits, rank, 0, false);
+	/* not all of these could be taken: younger ones have to do */
+	take_up_to(picks, order, &visits, picks->bound, 0, true);
 	if (!order->taken) {
 		order->cut = true;
-		take_up_to(picks, order, &visits, picks->bound, LAST_RESORT);
+		take_up_to(picks, order, &visits, picks->bound, LAST_RESORT, true);
 	}
 	for (i = 0; i < picks->nr; i++)
 		pick_done(&picks->at[i], visits.tried & 1U << i, visits.hit & 1U << i);
