@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
  * Revocation while everything else happens: owners hand over, take back, fill and
- * verify; others fork, map and unmap, lock, split and merge the heap's mappings,
- * eat memory; reclaim all the while. Not one byte may be lost, and nobody be killed.
- * Needs root. SPANHEAP_TORTURE_ROUNDS says how many rounds of reclaim to go.
+ * verify; others fork, map and unmap, lock, split, merge and move the heap's
+ * mappings, eat memory; reclaim all the while. Not one byte may be lost, and nobody
+ * be killed. Needs root. SPANHEAP_TORTURE_SECONDS: how long to go on, each test for
+ * half of it.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "kselftest_harness.h"
 
@@ -23,6 +27,7 @@
 #define RUN		8	/* pages that change hands together */
 #define RUNS		(PAGES / RUN / OWNERS)
 #define KEPT		(2 * MIB / PAGE)	/* pages at the end that are never given up */
+#define MOVED		(256 * KIB / PAGE)	/* pages of these that are moved about */
 
 /* Said of a run by the owner that has it: whether it is IN_USE, and what it holds. */
 struct run {
@@ -154,16 +159,16 @@ static void *own(void *arg)
 /* Nothing of the child's may change, read twice with work in between. */
 static int child(struct world *world)
 {
-	static uint64_t seen[PAGES];
+	static uint64_t seen[PAGES - MOVED];
 
-	for (size_t i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < PAGES - MOVED; i++)
 		seen[i] = *(volatile uint64_t *)(world->heap.memory + i * PAGE);
 	for (int i = 0; i < 20; i++)
 		sched_yield();
-	for (size_t i = 0; i < PAGES; i++)
+	for (size_t i = 0; i < PAGES - MOVED; i++)
 		if (*(volatile uint64_t *)(world->heap.memory + i * PAGE) != seen[i])
 			return 1;
-	for (size_t i = PAGES - KEPT; i < PAGES; i++)
+	for (size_t i = PAGES - KEPT; i < PAGES - MOVED; i++)
 		if (!page_holds(world, i, word_of(i, 77)))
 			return 2;
 	return 0;
@@ -237,11 +242,63 @@ static void *eat_on(void *arg)
 	return NULL;
 }
 
-static unsigned long torture_rounds(void)
+/* Moves pages; the mappings stay, so that no other thread's come to lie there. */
+static bool move(char *from, char *to)
 {
-	const char *text = getenv("SPANHEAP_TORTURE_ROUNDS");
+	return mremap(from, MOVED * PAGE, MOVED * PAGE,
+		      MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+}
 
-	return text ? strtoul(text, NULL, 10) : 20;
+/* Moves pages out of the region, where nobody may take them, and back. */
+static void *move_on(void *arg)
+{
+	struct world *world = arg;
+	size_t first = PAGES - MOVED;
+	char *home = world->heap.memory + first * PAGE, *away = device_reserve(MOVED * PAGE);
+
+	while (!world->stop) {
+		if (!move(home, away))
+			break;
+		for (size_t i = 0; i < MOVED; i++) {
+			/* the map goes on speaking of their place */
+			world->heap.map[first + i] = SPANHEAP_IDLE;
+			if (((volatile uint64_t *)(away + i * PAGE))[0] != word_of(first + i, 77))
+				world->lost++;
+		}
+		for (size_t i = 0; i < MOVED; i++)
+			world->heap.map[first + i] = SPANHEAP_IN_USE;
+		if (!move(away, home))
+			break;
+	}
+	if (!world->stop)
+		world->lost++;
+	return NULL;
+}
+
+/*
+ * Until when to go on: so many rounds, but no longer than a while, as 6.12 takes its
+ * time over one; or half of SPANHEAP_TORTURE_SECONDS.
+ */
+struct until {
+	unsigned long rounds;
+	time_t end;
+};
+
+#define WHILE	15
+
+static struct until torture_until(unsigned long nr_rounds)
+{
+	const char *text = getenv("SPANHEAP_TORTURE_SECONDS");
+
+	return (struct until) {
+		.rounds = text ? ULONG_MAX : nr_rounds,
+		.end = time(NULL) + (text ? (time_t)strtoul(text, NULL, 10) / 2 : WHILE),
+	};
+}
+
+static bool go_on(struct until *until)
+{
+	return until->rounds-- && time(NULL) < until->end;
 }
 
 /* A world in which all pages are in use. */
@@ -260,10 +317,10 @@ static int make_world(struct world *world)
 	return 0;
 }
 
-static void live(struct world *world, unsigned long nr_rounds)
+static void live(struct world *world, struct until until)
 {
-	void *(*const others[])(void *arg) = { fork_on, map_on, split_on, eat_on };
-	pthread_t threads[OWNERS + 4];
+	void *(*const others[])(void *arg) = { fork_on, map_on, split_on, eat_on, move_on };
+	pthread_t threads[OWNERS + 5];
 	struct owner owners[OWNERS];
 	size_t n = 0;
 
@@ -271,9 +328,9 @@ static void live(struct world *world, unsigned long nr_rounds)
 		owners[i] = (struct owner) { .world = world, .number = i, .random = i + 12345 };
 		pthread_create(&threads[n++], NULL, own, &owners[i]);
 	}
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		pthread_create(&threads[n++], NULL, others[i], world);
-	for (unsigned long i = 0; i < nr_rounds; i++)
+	while (go_on(&until))
 		cgroup_write(GROUP, "memory.reclaim", "4M");
 	world->stop = true;
 	while (n)
@@ -316,7 +373,10 @@ TEST_F_TIMEOUT(torture, loses_nothing, 600)
 	struct spanheap_ledger ledger;
 
 	ASSERT_EQ(0, make_world(world));
-	live(world, torture_rounds());
+	/* the module cannot go away under it */
+	ASSERT_EQ(-1, syscall(SYS_delete_module, "spanheap", O_NONBLOCK));
+	ASSERT_EQ(EWOULDBLOCK, errno);
+	live(world, torture_until(20));
 	TH_LOG("%lu runs taken, pages found revoked %lu, still idle %lu, busy %lu; %lu forks",
 	       world->taken, world->revoked, world->kept, world->busy, world->forks);
 	EXPECT_EQ(0, world->lost);
@@ -334,10 +394,10 @@ TEST_F_TIMEOUT(torture, loses_nothing, 600)
 /* Killed at any moment: reclaimers may be at its pages just then. */
 TEST_F_TIMEOUT(torture, dies_at_any_moment, 600)
 {
-	unsigned long nr = torture_rounds() / 8 + 1;
+	struct until until = torture_until(3);
 	uint64_t random = 4711;
 
-	for (unsigned long i = 0; i < nr; i++) {
+	while (go_on(&until)) {
 		struct world *world = self->world;
 		int status, ready[2];
 		pid_t pid;
@@ -348,7 +408,7 @@ TEST_F_TIMEOUT(torture, dies_at_any_moment, 600)
 		if (!pid) {
 			if (make_world(world) || write(ready[1], &c, 1) != 1)
 				_exit(1);
-			live(world, 1000000);
+			live(world, (struct until) { ULONG_MAX, LONG_MAX });
 			_exit(2);
 		}
 		ASSERT_EQ(1, read(ready[0], &c, 1));
@@ -357,7 +417,7 @@ TEST_F_TIMEOUT(torture, dies_at_any_moment, 600)
 		kill(pid, SIGKILL);
 		cgroup_write(GROUP, "memory.reclaim", "4M");
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		close(ready[0]);
 		close(ready[1]);
 	}

@@ -40,5 +40,9 @@ build/selftests/lib/cxx build/selftests/lib/cxx-static: \
 	private TEST_CFLAGS := -std=c++17 $(filter-out -std=%,$(BASE_CFLAGS))
 
 $(call c_test,lib/audit,guest,lib/audit.c,build/libspanheap.so)
+$(call c_test,lib/revoked,guest,lib/revoked.c,build/libspanheap.so)
+
+$(call script_test,lib/redis,guest,lib/redis.sh)
+GUEST_ADD += $(foreach p,redis-server redis-cli,$(firstword $(wildcard build/bin/$p /usr/bin/$p)))
 
 $(call script_test,lib/real,native,lib/real.sh)
