@@ -26,9 +26,9 @@
 /* When nothing else is left, chunks in vain that often have their huge pages cut up. */
 #define LAST_RESORT	2
 
-static bool revoke;
+static bool revoke = true;
 module_param(revoke, bool, 0444);
-MODULE_PARM_DESC(revoke, "Take idle pages when memory is short (default N)");
+MODULE_PARM_DESC(revoke, "Take idle pages when memory is short (default Y)");
 
 static struct shrinker *shrinker;
 static bool ready;

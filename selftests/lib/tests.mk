@@ -42,6 +42,10 @@ build/selftests/lib/cxx build/selftests/lib/cxx-static: \
 $(call c_test,lib/audit,guest,lib/audit.c,build/libspanheap.so)
 $(call c_test,lib/revoked,guest,lib/revoked.c,build/libspanheap.so)
 
+# Boots guests of its own, in which the module does not revoke.
+$(call script_test,lib/unrevoked,native,lib/unrevoked.sh)
+build/selftests/lib/unrevoked: build/selftests/lib/shortage
+
 $(call script_test,lib/redis,guest,lib/redis.sh)
 GUEST_ADD += $(foreach p,redis-server redis-cli,$(firstword $(wildcard build/bin/$p /usr/bin/$p)))
 
