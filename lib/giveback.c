@@ -33,7 +33,7 @@ struct order {
  * @order: for reserves that the module does not know, and for those it knows
  * @age_ns: only what has been free for that long
  * @limit: stop when that many pages are given back
- * @done: pages given back
+ * @done: pages released
  * @tried: pages that were to be
  * @left: pages left alone since they are no whole huge page
  */
@@ -99,10 +99,7 @@ static void give_piece(struct sweep *s, const struct order *o, struct reserve *r
 	if (!nr)
 		return;
 	s->tried += nr;
-	if (o->action == GIVE_IDLE)
-		s->done += intent_hand_over(r->map, first, nr, policy_epoch(now_ns()));
-	else
-		s->done += release_piece(r, first, nr, o->action);
+	s->done += release_piece(r, first, nr, o->action);
 }
 
 static void give_run(struct sweep *s, const struct heap_run *run)
@@ -129,15 +126,16 @@ static void give_run(struct sweep *s, const struct heap_run *run)
 }
 
 /* Under heap_lock: hand-over makes no system call, so no run is taken out for it. */
-static void hand_over_run(const struct heap_run *run, void *sweep)
+static void hand_over_run(const struct heap_run *run, void *epoch)
 {
-	give_run(sweep, run);
+	intent_hand_over(run->reserve->map, run->first, run->nr, *(unsigned int *)epoch);
 }
 
 static void sweep_heap(struct sweep *s)
 {
 	struct heap_wish handed = { .min_age_ns = s->age_ns };
 	struct heap_wish released = handed;
+	unsigned int epoch = policy_epoch(now_ns());
 	struct heap_run run;
 	uint64_t cursor = 0;
 
@@ -148,7 +146,7 @@ static void sweep_heap(struct sweep *s)
 			released.intents[i] = s->order[i].intents;
 	}
 	if (handed.intents[0] | handed.intents[1])
-		heap_runs_each(hand_over_run, s, &handed);
+		heap_runs_each(hand_over_run, &epoch, &handed);
 	if (!(released.intents[0] | released.intents[1]))
 		return;
 	while (s->done < s->limit && heap_run_take(&run, &released, &cursor)) {
