@@ -330,7 +330,8 @@ static void live(struct world *world, struct until until)
 	}
 	for (size_t i = 0; i < 5; i++)
 		pthread_create(&threads[n++], NULL, others[i], world);
-	while (go_on(&until))
+	/* at least until an owner has come upon pages that were taken */
+	while (go_on(&until) || !world->revoked)
 		cgroup_write(GROUP, "memory.reclaim", "4M");
 	world->stop = true;
 	while (n)
