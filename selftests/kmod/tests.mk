@@ -23,7 +23,9 @@ $(call c_test, kmod/release,	guest,	kmod/release.c)
 $(call c_test, kmod/release-32,	guest,	kmod/release.c)
 $(call c_test, kmod/torture,	guest,	kmod/torture.c)
 $(call c_test, kmod/trace,	guest,	kmod/trace.c)
+$(call c_test, kmod/uring,	guest,	kmod/uring.c)
 
+build/selftests/kmod/uring: TEST_LIBS += -luring
 build/selftests/kmod/%-32: TEST_CFLAGS += -m32 -D_FILE_OFFSET_BITS=64
 
 # Boot guests of their own, with a module that does not revoke.
