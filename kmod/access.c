@@ -4,7 +4,7 @@
  * the target's user namespace, or the same credentials and a dumpable target.
  * The kernel's own check is not exported; this one passes by Yama and the
  * security modules, so that the administrator can turn its last part off.
- * Called by ledger.c; sleeps on the target's exec.
+ * Called by ledger.c, order.c and heaps.c; sleeps on the target's exec.
  */
 #include <linux/cred.h>
 #include <linux/moduleparam.h>
@@ -33,39 +33,51 @@ static bool same_credentials(const struct cred *target)
 	       gid_eq(caller->fsgid, target->gid);
 }
 
+/* It is the caller itself, or one that the caller's capability reaches. */
+static bool may_by(struct task_struct *task, struct mm_struct *mm, int cap)
+{
+	const struct cred *cred;
+	bool may;
+
+	if (mm == current->mm)
+		return true;
+	cred = get_task_cred(task);
+	may = ns_capable(cred->user_ns, cap) && ns_capable(mm->user_ns, cap);
+	put_cred(cred);
+	return may;
+}
+
+/*
+ * Addresses are shown to who could get the heap's own descriptor. The same
+ * credentials are not enough: what Yama or a security module says is not known here.
+ */
+static bool may_see_ranges(struct task_struct *task, struct mm_struct *mm)
+{
+	return may_by(task, mm, CAP_SYS_PTRACE);
+}
+
 /* The target's exec is held off: credentials and mm belong together. */
 static bool may_look(struct task_struct *task, struct mm_struct *mm)
 {
 	const struct cred *cred;
 	bool may;
 
-	if (mm == current->mm)
+	if (may_see_ranges(task, mm))
 		return true;
+	if (!READ_ONCE(same_user))
+		return false;
 	cred = get_task_cred(task);
-	may = ns_capable(cred->user_ns, CAP_SYS_PTRACE) &&
-	      ns_capable(mm->user_ns, CAP_SYS_PTRACE);
-	if (!may && READ_ONCE(same_user) && same_credentials(cred)) {
-		/* pairs with the barrier in commit_creds() */
-		smp_rmb();
-		may = get_dumpable(mm) == SUID_DUMP_USER;
-	}
+	may = same_credentials(cred);
 	put_cred(cred);
-	return may;
+	/* pairs with the barrier in commit_creds() */
+	smp_rmb();
+	return may && get_dumpable(mm) == SUID_DUMP_USER;
 }
 
 /* The owner, or who administers it. Being of the same user is not enough. */
 static bool may_order(struct task_struct *task, struct mm_struct *mm)
 {
-	const struct cred *cred;
-	bool may;
-
-	if (mm == current->mm)
-		return true;
-	cred = get_task_cred(task);
-	may = ns_capable(cred->user_ns, CAP_SYS_ADMIN) &&
-	      ns_capable(mm->user_ns, CAP_SYS_ADMIN);
-	put_cred(cred);
-	return may;
+	return may_by(task, mm, CAP_SYS_ADMIN);
 }
 
 static struct mm_struct *mm_if(pid_t pid, bool (*may)(struct task_struct *task,
@@ -118,4 +130,16 @@ struct mm_struct *access_mm(pid_t pid)
 struct mm_struct *access_mm_to_order(pid_t pid)
 {
 	return mm_if(pid, may_order);
+}
+
+/**
+ * access_mm_ranges() - the mm of a process whose addresses the caller may see
+ * @pid: as the caller's PID namespace numbers it
+ *
+ * Context: may sleep.
+ * Return: as access_mm().
+ */
+struct mm_struct *access_mm_ranges(pid_t pid)
+{
+	return mm_if(pid, may_see_ranges);
 }

@@ -9,5 +9,6 @@ struct mm_struct;
 
 struct mm_struct *access_mm(pid_t pid);
 struct mm_struct *access_mm_to_order(pid_t pid);
+struct mm_struct *access_mm_ranges(pid_t pid);
 
 #endif /* SPANHEAP_ACCESS_H */

@@ -5,22 +5,30 @@
  * it to the caller's mm; all heaps of one mm share an owner, which is found by
  * its mm when a ledger is asked for by PID. Called by main.c and ioctl.c.
  *
- * Locks: owners_lock for the table of owners, a leaf.
+ * Locks: owners_lock for the table of owners, and the lock of the table of heaps;
+ * both leaves.
  */
+#include <linux/cred.h>
 #include <linux/hashtable.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "features.h"
 #include "heap.h"
 #include "pagemap.h"
 #include "region.h"
 #include "trace.h"
+#include "users.h"
 
 static DEFINE_SPINLOCK(owners_lock);
 static DEFINE_HASHTABLE(owners, 8);
 
 static atomic64_t last_heap_id = ATOMIC64_INIT(0);
+
+/* Registered heaps by their number, while their files are open. */
+static DEFINE_XARRAY(heaps);
 
 static struct owner *owner_find_locked(struct mm_struct *mm)
 {
@@ -129,6 +137,8 @@ static void heap_free(struct kref *ref)
 	struct heap *heap = container_of(ref, struct heap, ref);
 
 	owner_put(heap->owner);
+	user_put(heap->user);
+	put_pid(heap->pid);
 	pagemap_free(heap->header);
 	kfree(heap);
 }
@@ -154,12 +164,52 @@ void heap_destroy(struct heap *heap)
 {
 	bell_take_down(heap);
 	if (heap->owner) {
+		xa_erase(&heaps, heap->id);
+		user_uncharge_heap(heap->user);
 		spin_lock(&heap->owner->lock);
 		list_del(&heap->of_owner);
 		spin_unlock(&heap->owner->lock);
 		region_drop_all(heap);
 	}
 	heap_put(heap);
+}
+
+/**
+ * heap_get() - the heap of a number
+ * @id: the number
+ *
+ * Return: the heap, to be put by heap_put(), or NULL when there is none.
+ */
+struct heap *heap_get(u64 id)
+{
+	struct heap *heap;
+
+	xa_lock(&heaps);
+	heap = xa_load(&heaps, id);
+	if (heap)
+		kref_get(&heap->ref);
+	xa_unlock(&heaps);
+	return heap;
+}
+
+/**
+ * heap_get_next() - the heap of the next higher number
+ * @id: of the last one, 0 at the start; out: of this one
+ *
+ * Return: the heap, to be put by heap_put(), or NULL at the end.
+ */
+struct heap *heap_get_next(u64 *id)
+{
+	unsigned long index = *id + 1;
+	struct heap *heap;
+
+	xa_lock(&heaps);
+	heap = xa_find(&heaps, &index, ULONG_MAX, XA_PRESENT);
+	if (heap)
+		kref_get(&heap->ref);
+	xa_unlock(&heaps);
+	*id = index;
+	return heap;
 }
 
 /*
@@ -185,13 +235,16 @@ static void heap_set_windows(struct heap *heap, const struct mm_struct *mm)
  *
  * Context: may sleep.
  * Return: 0; -EINVAL for flags, or a granule that is not a power of two or
- * larger than a page; -EBUSY when the file is a heap already; -ENOMEM.
+ * larger than a page; -EBUSY when the file is a heap already; -EMFILE when the user
+ * has too many; -ENOMEM.
  */
 int heap_register(struct heap *heap, struct spanheap_register *args)
 {
 	struct spanheap_header *page;
 	struct pagemap *header;
 	struct owner *owner;
+	struct user *user;
+	u64 id;
 	int ret;
 
 	if (args->flags)
@@ -211,14 +264,26 @@ int heap_register(struct heap *heap, struct spanheap_register *args)
 	owner = owner_find_or_create(current->mm);
 	if (!owner)
 		goto out_header;
+	user = user_charge_heap(current_uid());
+	if (IS_ERR(user)) {
+		ret = PTR_ERR(user);
+		goto out_owner;
+	}
+	/* so that nothing can fail when the file has become the heap */
+	id = atomic64_inc_return(&last_heap_id);
+	ret = xa_reserve(&heaps, id, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		goto out_user;
 
 	ret = bell_hang(heap);
 	if (ret)
-		goto out_owner;
+		goto out_reserved;
 	ret = -EBUSY;
 	if (cmpxchg(&heap->header, NULL, header))
-		goto out_owner;
-	heap->id = atomic64_inc_return(&last_heap_id);
+		goto out_reserved;
+	heap->id = id;
+	heap->user = user;
+	heap->pid = get_task_pid(current, PIDTYPE_TGID);
 	heap_set_windows(heap, owner->mm);
 
 	page = page_address(header->pages[0]);
@@ -235,9 +300,15 @@ int heap_register(struct heap *heap, struct spanheap_register *args)
 	spin_lock(&owner->lock);
 	list_add_tail(&heap->of_owner, &owner->heaps);
 	spin_unlock(&owner->lock);
+	xa_store(&heaps, id, heap, GFP_KERNEL);
 	trace_spanheap_register(heap->id);
 	return 0;
 
+out_reserved:
+	xa_release(&heaps, id);
+out_user:
+	user_uncharge_heap(user);
+	user_put(user);
 out_owner:
 	owner_put(owner);
 out_header:

@@ -9,12 +9,15 @@
 #include <linux/mm_types.h>
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
+#include <linux/types.h>
 
 #include <linux/spanheap.h>
 
 #include "hint.h"
 
 struct pagemap;
+struct pid;
+struct user;
 
 /**
  * struct owner - an mm that has registered at least one heap
@@ -43,6 +46,8 @@ struct owner {
  * @id: number of the heap, 0 until registered
  * @owner: NULL until registered, then the same until the end
  * @of_owner: in the owner's list of heaps, until the file is gone
+ * @user: who registered it
+ * @pid: the process that did
  * @mapping: of the file, so that no lock of page reclaim is shared by heaps
  * @priority: which of idle pages go first, 0 to SPANHEAP_PRIORITIES - 1; read by
  *	scans with no lock
@@ -62,6 +67,8 @@ struct heap {
 	u64 id;
 	struct owner *owner;
 	struct list_head of_owner;
+	struct user *user;
+	struct pid *pid;
 	struct address_space mapping;
 	unsigned int priority;
 	struct pagemap *header;
@@ -82,6 +89,8 @@ struct heap {
 struct heap *heap_create(struct inode *inode);
 void heap_destroy(struct heap *heap);
 void heap_put(struct heap *heap);
+struct heap *heap_get(u64 id);
+struct heap *heap_get_next(u64 *id);
 int heap_register(struct heap *heap, struct spanheap_register *args);
 int heap_set_priority(struct heap *heap, const struct spanheap_priority *args);
 

@@ -6,6 +6,7 @@
  * region does. Never trusts a byte: whatever stands in a map is a byte.
  */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "heap.h"
@@ -116,4 +117,61 @@ unsigned long intents_run(struct intents *intents, unsigned long addr,
 	/* the rest of this page of the map, without overflow at the top */
 	stop = min(end, region->end);
 	return addr + min(stop - addr, (PAGE_SIZE - offset_in_page(byte)) << PAGE_SHIFT);
+}
+
+/* Pages of one page of a map that are said to be @intent. */
+static unsigned long said_in(const u8 *bytes, unsigned int intent)
+{
+	u64 first = READ_ONCE(*(const u64 *)bytes), word;
+	bool none = first == (first & 0xff) * 0x0101010101010101ULL &&
+		    (first & SPANHEAP_INTENT_MASK) != intent;
+	unsigned long said = 0, i, k;
+
+	for (i = 0; i < PAGE_SIZE; i += sizeof(word)) {
+		word = READ_ONCE(*(const u64 *)(bytes + i));
+		/* long runs of the same are what maps are made of */
+		if (none && word == first)
+			continue;
+		for (k = 0; k < sizeof(word); k++, word >>= 8)
+			said += (word & SPANHEAP_INTENT_MASK) == intent;
+	}
+	return said;
+}
+
+/**
+ * intents_sum() - how long the regions are, and how much of it is of one intent
+ * @intents: the snapshot
+ * @intent: which
+ * @bytes: out: sum of the lengths
+ * @said: out: of that, what is said to be @intent
+ *
+ * Reads a byte a page of memory, where the map was ever touched.
+ *
+ * Context: may sleep.
+ * Return: 0, or -EINTR after a fatal signal.
+ */
+int intents_sum(const struct intents *intents, unsigned int intent, u64 *bytes, u64 *said)
+{
+	unsigned long index;
+	unsigned int i;
+	const u8 *map;
+
+	*bytes = 0;
+	*said = 0;
+	for (i = 0; i < intents->nr; i++) {
+		const struct region *region = intents->regions[i];
+
+		*bytes += region->end - region->start;
+		for (index = 0; index < region->map->nr_pages; index++) {
+			map = pagemap_read(region->map, index);
+			if (map)
+				*said += (u64)said_in(map, intent) << PAGE_SHIFT;
+			if (index % 64)
+				continue;
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
+		}
+	}
+	return 0;
 }

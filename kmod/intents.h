@@ -40,5 +40,6 @@ int intents_open(struct intents *intents, struct owner *owner, const struct heap
 void intents_close(struct intents *intents);
 unsigned long intents_run(struct intents *intents, unsigned long addr,
 			  unsigned long end, struct intent_run *run);
+int intents_sum(const struct intents *intents, unsigned int intent, u64 *bytes, u64 *said);
 
 #endif /* SPANHEAP_INTENTS_H */

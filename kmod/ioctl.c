@@ -13,6 +13,7 @@
 #include "args.h"
 #include "features.h"
 #include "heap.h"
+#include "heaps.h"
 #include "hint.h"
 #include "ioctl.h"
 #include "ledger.h"
@@ -20,6 +21,7 @@
 #include "order.h"
 #include "region.h"
 #include "release.h"
+#include "totals.h"
 
 static int ioctl_features(struct heap *heap, void __user *uptr)
 {
@@ -126,6 +128,51 @@ static int ioctl_release(struct heap *heap, void __user *uptr)
 	return ret ?: out;
 }
 
+static int ioctl_totals(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_totals *args;
+	int ret;
+
+	args = kmalloc(sizeof(*args), GFP_KERNEL);
+	if (!args)
+		return -ENOMEM;
+	ret = args_in(args, sizeof(*args), uptr);
+	if (!ret)
+		ret = totals_ask(args);
+	if (!ret)
+		ret = args_out(uptr, args, sizeof(*args));
+	kfree(args);
+	return ret;
+}
+
+static int ioctl_heaps(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_heaps args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	ret = heaps_list(&args);
+	return ret ?: args_out(uptr, &args, sizeof(args));
+}
+
+static int ioctl_observe(struct heap *heap, void __user *uptr)
+{
+	struct spanheap_observe args;
+	int ret;
+
+	ret = args_in(&args, sizeof(args), uptr);
+	if (ret)
+		return ret;
+	/* a descriptor that the caller is not told would be lost */
+	ret = args_out(uptr, &args, sizeof(args));
+	if (ret)
+		return ret;
+	ret = heaps_observe(&args);
+	return ret ?: args_out(uptr, &args, sizeof(args));
+}
+
 static int ioctl_priority(struct heap *heap, void __user *uptr)
 {
 	struct spanheap_priority args;
@@ -153,6 +200,9 @@ static int (*const commands[])(struct heap *heap, void __user *uptr) = {
 	[_IOC_NR(SPANHEAP_IOC_HINT)] = ioctl_hint,
 	[_IOC_NR(SPANHEAP_IOC_ORDER)] = ioctl_order,
 	[_IOC_NR(SPANHEAP_IOC_RELEASE)] = ioctl_release,
+	[_IOC_NR(SPANHEAP_IOC_TOTALS)] = ioctl_totals,
+	[_IOC_NR(SPANHEAP_IOC_HEAPS)] = ioctl_heaps,
+	[_IOC_NR(SPANHEAP_IOC_OBSERVE)] = ioctl_observe,
 	[_IOC_NR(SPANHEAP_IOC_PRIORITY)] = ioctl_priority,
 	[_IOC_NR(SPANHEAP_IOC_WAIT)] = ioctl_wait,
 };

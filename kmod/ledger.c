@@ -139,7 +139,12 @@ static int ask_scope(struct walk *walk, const struct spanheap_ledger *args)
 	return ask_range(walk, args, args->addr, args->addr + args->length);
 }
 
-static void total_to_bytes(struct spanheap_matrix *to, const struct tally *tally)
+/**
+ * ledger_to_bytes() - the matrix of a tally
+ * @to: filled in, in bytes
+ * @tally: what was counted
+ */
+void ledger_to_bytes(struct spanheap_matrix *to, const struct tally *tally)
 {
 	unsigned int i, r;
 
@@ -148,20 +153,25 @@ static void total_to_bytes(struct spanheap_matrix *to, const struct tally *tally
 			to->bytes[i][r] = tally->pages[r][i] << PAGE_SHIFT;
 }
 
-static void node_to_bytes(struct spanheap_matrix *node)
+/**
+ * ledger_node_to_bytes() - the matrix of one node
+ * @to: filled in, in bytes; may be @pages
+ * @pages: in pages
+ */
+void ledger_node_to_bytes(struct spanheap_matrix *to, const struct spanheap_matrix *pages)
 {
-	u64 *cell = &node->bytes[0][0];
-	unsigned int i;
+	unsigned int i, r;
 
-	for (i = 0; i < SPANHEAP_NR_INTENTS * SPANHEAP_NR_RESIDENCIES; i++)
-		cell[i] <<= PAGE_SHIFT;
+	for (i = 0; i < SPANHEAP_NR_INTENTS; i++)
+		for (r = 0; r < SPANHEAP_NR_RESIDENCIES; r++)
+			to->bytes[i][r] = pages->bytes[i][r] << PAGE_SHIFT;
 }
 
 static int answer(struct spanheap_ledger *args, struct tally *tally)
 {
 	unsigned int nid;
 
-	total_to_bytes(&args->total, tally);
+	ledger_to_bytes(&args->total, tally);
 	args->batched = tally->batched << PAGE_SHIFT;
 	args->hugetlb = tally->hugetlb << PAGE_SHIFT;
 	args->huge = tally->huge << PAGE_SHIFT;
@@ -172,7 +182,7 @@ static int answer(struct spanheap_ledger *args, struct tally *tally)
 	if (!tally->nodes)
 		return 0;
 	for (nid = 0; nid < nr_node_ids; nid++)
-		node_to_bytes(&tally->nodes[nid]);
+		ledger_node_to_bytes(&tally->nodes[nid], &tally->nodes[nid]);
 	args->nr_nodes = nr_node_ids;
 	if (copy_to_user(u64_to_user_ptr(args->nodes), tally->nodes,
 			 array_size(nr_node_ids, sizeof(*tally->nodes))))
@@ -205,6 +215,34 @@ static int ask_mm(struct heap *heap, struct spanheap_ledger *args, struct mm_str
 	intents_close(&intents);
 out_owner:
 	owner_put(owner);
+	return ret;
+}
+
+/**
+ * ledger_add_heap() - count all of a heap
+ * @heap: which; nothing is counted when its process is gone
+ * @tally: added to
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOMEM; -EINTR after a fatal signal.
+ */
+int ledger_add_heap(struct heap *heap, struct tally *tally)
+{
+	static const struct spanheap_ledger args = { .scope = SPANHEAP_SCOPE_HEAP };
+	struct owner *owner = heap_owner(heap);
+	struct intents intents;
+	struct walk walk = { .intents = &intents, .tally = tally };
+	int ret;
+
+	if (!owner || !mmget_not_zero(owner->mm))
+		return 0;
+	walk.mm = owner->mm;
+	ret = intents_open(&intents, owner, heap);
+	if (!ret) {
+		ret = ask_scope(&walk, &args);
+		intents_close(&intents);
+	}
+	mmput(owner->mm);
 	return ret;
 }
 

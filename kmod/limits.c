@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bounds of what one heap may ask for, as module parameters. They may be
+ * Bounds of what one heap, and one user, may ask for, as module parameters. They may be
  * changed at run time and hold for what is added from then on. Written by the
- * administrator, read by region.c and ioctl.c; no locks.
+ * administrator, read by region.c, users.c and ioctl.c; no locks.
  */
 #include <linux/errno.h>
 #include <linux/kstrtox.h>
@@ -19,12 +19,19 @@
  */
 #define REGION_BYTES_MAX	(64ULL * SZ_1T)
 
-/* A region costs some 200 bytes and a step in each look-up of log2(n). */
-#define REGIONS_MAX		65536U
+/*
+ * A region costs some 200 bytes and a step in each look-up of log2(n); a heap costs
+ * some 6 KiB, most of it the header page.
+ */
+#define COUNT_MAX		65536U
 
 static unsigned long long max_region = SZ_1T;
 static unsigned long long max_heap = 16ULL * SZ_1T;
 static unsigned int max_regions = 4096;
+
+/* As many heaps as there may be processes by default; maps for 64 TiB of regions. */
+static unsigned int max_heaps_per_user = 32768;
+static unsigned long long max_map_bytes = 16ULL * SZ_1G;
 
 static int set_bytes(const char *val, const struct kernel_param *kp)
 {
@@ -40,7 +47,7 @@ static int set_bytes(const char *val, const struct kernel_param *kp)
 	return 0;
 }
 
-static int set_regions(const char *val, const struct kernel_param *kp)
+static int set_count(const char *val, const struct kernel_param *kp)
 {
 	unsigned int nr;
 	int ret;
@@ -48,7 +55,7 @@ static int set_regions(const char *val, const struct kernel_param *kp)
 	ret = kstrtouint(val, 0, &nr);
 	if (ret)
 		return ret;
-	if (!nr || nr > REGIONS_MAX)
+	if (!nr || nr > COUNT_MAX)
 		return -ERANGE;
 	WRITE_ONCE(*(unsigned int *)kp->arg, nr);
 	return 0;
@@ -59,8 +66,8 @@ static const struct kernel_param_ops bytes_ops = {
 	.get = param_get_ullong,
 };
 
-static const struct kernel_param_ops regions_ops = {
-	.set = set_regions,
+static const struct kernel_param_ops count_ops = {
+	.set = set_count,
 	.get = param_get_uint,
 };
 
@@ -68,8 +75,14 @@ module_param_cb(max_region, &bytes_ops, &max_region, 0644);
 MODULE_PARM_DESC(max_region, "Largest region in bytes (default 1 TiB)");
 module_param_cb(max_heap, &bytes_ops, &max_heap, 0644);
 MODULE_PARM_DESC(max_heap, "Largest sum of a heap's regions in bytes (default 16 TiB)");
-module_param_cb(max_regions, &regions_ops, &max_regions, 0644);
+module_param_cb(max_regions, &count_ops, &max_regions, 0644);
 MODULE_PARM_DESC(max_regions, "Most regions of one heap at a time (default 4096)");
+
+module_param_cb(max_heaps_per_user, &count_ops, &max_heaps_per_user, 0644);
+MODULE_PARM_DESC(max_heaps_per_user, "Most heaps of one user at a time (default 32768)");
+module_param_cb(max_map_bytes, &bytes_ops, &max_map_bytes, 0644);
+MODULE_PARM_DESC(max_map_bytes,
+		 "Largest sum of a user's page maps in bytes, touched or not (default 16 GiB)");
 
 u64 limit_region_bytes(void)
 {
@@ -84,4 +97,14 @@ u64 limit_heap_bytes(void)
 unsigned int limit_regions(void)
 {
 	return READ_ONCE(max_regions);
+}
+
+unsigned int limit_user_heaps(void)
+{
+	return READ_ONCE(max_heaps_per_user);
+}
+
+u64 limit_user_map_bytes(void)
+{
+	return READ_ONCE(max_map_bytes);
 }

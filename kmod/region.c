@@ -14,6 +14,7 @@
 #include "limits.h"
 #include "pagemap.h"
 #include "region.h"
+#include "users.h"
 
 /* Pages between two windows, so that no mapping runs from one into the next. */
 #define WINDOW_GAP	(SZ_2M >> PAGE_SHIFT)
@@ -24,6 +25,7 @@ static void region_free(struct kref *ref)
 
 	chunks_free(region);
 	pagemap_free(region->map);
+	user_uncharge_map(region->heap->user, region->charged);
 	heap_put(region->heap);
 	kfree(region);
 }
@@ -137,6 +139,7 @@ static int region_insert_locked(struct heap *heap, struct region *region)
 int region_add(struct heap *heap, struct spanheap_region *args)
 {
 	struct region *region;
+	unsigned long map_pages;
 	int ret;
 
 	ret = heap_check_owner(heap);
@@ -159,7 +162,12 @@ int region_add(struct heap *heap, struct spanheap_region *args)
 	region->heap = heap;
 	region->start = args->addr;
 	region->end = args->addr + args->length;
-	region->map = pagemap_alloc(DIV_ROUND_UP(args->length >> PAGE_SHIFT, PAGE_SIZE));
+	map_pages = DIV_ROUND_UP(args->length >> PAGE_SHIFT, PAGE_SIZE);
+	ret = user_charge_map(heap->user, (u64)map_pages << PAGE_SHIFT);
+	if (ret)
+		goto out_put;
+	region->charged = (u64)map_pages << PAGE_SHIFT;
+	region->map = pagemap_alloc(map_pages);
 	if (!region->map || chunks_alloc(region)) {
 		ret = -ENOMEM;
 		goto out_put;

@@ -26,6 +26,7 @@ struct pagemap;
  * @mem_pgoff: page offset at which @start is mapped
  * @map_pgoff: page offset of the page map
  * @map: the page map
+ * @charged: what its user was charged for it, in bytes
  * @dead: removed; under the owner's lock. Nothing is revoked from then on
  * @revoking: held for read while pages are revoked, taken for write to wait for
  *	the end of that. Those who revoke never wait for it
@@ -41,6 +42,7 @@ struct region {
 	u64 mem_pgoff;
 	u64 map_pgoff;
 	struct pagemap *map;
+	u64 charged;
 	bool dead;
 	struct rw_semaphore revoking;
 	struct chunk_set **chunks;

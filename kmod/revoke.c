@@ -54,6 +54,7 @@
 #include "pagemap.h"
 #include "region.h"
 #include "revoke.h"
+#include "totals.h"
 #include "trace.h"
 #include "vma.h"
 #include "walk.h"
@@ -483,6 +484,7 @@ unsigned int revoke_pages(struct revoke_order *order, const struct revoke_chunk 
 		if (!visit_by_mmap_lock(&visit))
 			visit_by_reverse_map(&visit);
 		mmput_async(visit.mm);
+		totals_revoked(order->nid, order->taken - taken);
 		trace_spanheap_revoke(region->heap->id, order->nid, order->cause,
 				      (u64)(order->wanted - taken) << PAGE_SHIFT,
 				      (u64)(order->taken - taken) << PAGE_SHIFT,

@@ -5,10 +5,11 @@
  * that is asked here may sleep, and is done by a worker of the submitter's, which
  * has its mm, its credentials and its signals.
  */
+#include <linux/fs.h>
+
 #include <linux/spanheap.h>
 
 #include "compat.h"
-#include "ioctl.h"
 #include "uring.h"
 
 static bool is_for_uring(u32 op)
@@ -29,7 +30,8 @@ static int run(struct io_uring_cmd *cmd)
 		return -EINVAL;
 	if (!is_for_uring(cmd->cmd_op))
 		return -ENOTTY;
-	return heap_ioctl(cmd->file, cmd->cmd_op, payload.args);
+	/* a heap's, or that of one who only looks at it */
+	return cmd->file->f_op->unlocked_ioctl(cmd->file, cmd->cmd_op, payload.args);
 }
 
 /**

@@ -204,8 +204,9 @@ TEST_F(uring, padding)
 
 TEST_F(uring, registered_buffer)
 {
-	static char page[PAGE];
-	struct iovec buffer = { page, PAGE };
+	struct iovec buffer = {
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), PAGE,
+	};
 	struct io_uring_sqe *sqe;
 
 	ASSERT_EQ(0, io_uring_register_buffers(&self->ring, &buffer, 1));

@@ -72,6 +72,7 @@
 #define SPANHEAP_FEATURE_ORDER		(1ULL << 3)
 #define SPANHEAP_FEATURE_RELEASE	(1ULL << 4)	/* SPANHEAP_IOC_RELEASE */
 #define SPANHEAP_FEATURE_URING		(1ULL << 5)	/* struct spanheap_uring */
+#define SPANHEAP_FEATURE_TOTALS		(1ULL << 6)	/* also HEAPS and OBSERVE */
 #define SPANHEAP_FEATURE_PRIORITY	(1ULL << 7)
 #define SPANHEAP_FEATURE_WAIT		(1ULL << 8)
 
@@ -379,6 +380,99 @@ struct spanheap_wait {
 };
 
 /**
+ * struct spanheap_node_totals - all heaps, on one NUMA node
+ * @revoked: bytes taken from heaps since the module was loaded
+ * @memory: with SPANHEAP_TOTALS_WALK: that part of the matrix that is a page there
+ */
+struct spanheap_node_totals {
+	__u64 revoked;
+	struct spanheap_matrix memory;
+};
+
+/* Walk the page tables of all heaps. */
+#define SPANHEAP_TOTALS_WALK	(1ULL << 0)
+
+/**
+ * struct spanheap_totals - all heaps of the machine
+ * @size: in: sizeof(*this)
+ * @flags: in: 0 or SPANHEAP_TOTALS_WALK
+ * @nodes: in: user address of an array of struct spanheap_node_totals, or 0
+ * @nr_nodes: in: room in @nodes; out: nodes filled in; -ENOSPC when too few
+ * @pad: zero
+ * @heaps: out: registered heaps
+ * @regions: out: their regions
+ * @bytes: out: sum of the regions' lengths
+ * @revoked: out: bytes taken from heaps since the module was loaded
+ * @memory: out: with SPANHEAP_TOTALS_WALK: the sum of the heaps' ledgers
+ * @skipped: out: likewise, what could not be looked at
+ */
+struct spanheap_totals {
+	__u64 size;
+	__u64 flags;
+	__u64 nodes;
+	__u32 nr_nodes;
+	__u32 pad;
+	__u64 heaps;
+	__u64 regions;
+	__u64 bytes;
+	__u64 revoked;
+	struct spanheap_matrix memory;
+	__u64 skipped;
+};
+
+/**
+ * struct spanheap_heap_info - a heap in the list
+ * @heap_id: its number
+ * @pid: the process that registered it, as the caller's PID namespace numbers it
+ * @nr_regions: its regions
+ * @bytes: sum of their lengths
+ * @idle: of that, what the owner says is IDLE
+ * @revoked: taken from it so far
+ */
+struct spanheap_heap_info {
+	__u64 heap_id;
+	__s32 pid;
+	__u32 nr_regions;
+	__u64 bytes;
+	__u64 idle;
+	__u64 revoked;
+};
+
+/**
+ * struct spanheap_heaps - the heaps that the caller may see
+ * @size: in: sizeof(*this)
+ * @flags: in: zero
+ * @after: in: list heaps with a higher number; out: number of the last one looked at
+ * @heaps: in: user address of an array of struct spanheap_heap_info
+ * @nr_heaps: in: its length; out: entries filled in: fewer than asked for at the end
+ * @pad: zero
+ */
+struct spanheap_heaps {
+	__u64 size;
+	__u64 flags;
+	__u64 after;
+	__u64 heaps;
+	__u32 nr_heaps;
+	__u32 pad;
+};
+
+/**
+ * struct spanheap_observe - a read-only descriptor of a heap
+ * @size: in: sizeof(*this)
+ * @flags: in: zero
+ * @heap_id: in: number of the heap
+ * @fd: out: the descriptor, closed at exec
+ * @pad: zero
+ */
+struct spanheap_observe {
+	__u64 size;
+	__u64 flags;
+	__u64 heap_id;
+	__s32 fd;
+	__u32 pad;
+};
+
+/**
  * struct spanheap_header - the header page of a heap, read with no system call
  * @seq: written by the module; odd while it writes. A reader takes it, reads,
  *	and starts again when it was odd or has changed
@@ -428,6 +522,9 @@ struct spanheap_header {
 #define SPANHEAP_IOC_PRIORITY	_IOW(SPANHEAP_IOC_MAGIC, 0x06, struct spanheap_priority)
 #define SPANHEAP_IOC_ORDER	_IOWR(SPANHEAP_IOC_MAGIC, 0x07, struct spanheap_order)
 #define SPANHEAP_IOC_RELEASE	_IOWR(SPANHEAP_IOC_MAGIC, 0x08, struct spanheap_release_ranges)
+#define SPANHEAP_IOC_TOTALS	_IOWR(SPANHEAP_IOC_MAGIC, 0x09, struct spanheap_totals)
+#define SPANHEAP_IOC_HEAPS	_IOWR(SPANHEAP_IOC_MAGIC, 0x0a, struct spanheap_heaps)
+#define SPANHEAP_IOC_OBSERVE	_IOWR(SPANHEAP_IOC_MAGIC, 0x0b, struct spanheap_observe)
 #define SPANHEAP_IOC_WAIT	_IOW(SPANHEAP_IOC_MAGIC, 0x0c, struct spanheap_wait)
 
 #endif /* _UAPI_LINUX_SPANHEAP_H */
