@@ -143,6 +143,52 @@ int spanheap_ledger(pid_t pid, struct spanheap_report *report, size_t size);
 size_t spanheap_release_all(void);
 
 /**
+ * struct spanheap_pressure - how short memory is
+ * @level: 0 none, 1 low, 2 medium, 3 critical (Documentation/abi.md, HINT)
+ * @headroom: bytes that can be had before memory is short: the tightest of the
+ *	machine and of each memory cgroup above the process
+ * @wanted: bytes that the process should give back beyond what the library has done
+ *	already: what brings the level back to 0, or an order
+ */
+struct spanheap_pressure {
+	unsigned int level;
+	uint64_t headroom;
+	uint64_t wanted;
+};
+
+typedef void spanheap_pressure_fn(const struct spanheap_pressure *pressure, void *arg);
+
+/**
+ * spanheap_on_pressure() - be told when memory gets short, and when it is not any more
+ * @fn: called with every hint, after the library has given back what it has free
+ * @arg: handed on
+ *
+ * Callbacks run one after the other in a thread of the library with all signals
+ * blocked and no lock of the library held: they may allocate, free, add and remove
+ * callbacks, and take their time. With spanheap.ko hints are the module's, ten a
+ * second at most. Without it they come from looks at headroom, once a second and more
+ * often when it gets small, and from a trigger of pressure stall information, where
+ * one may be set. A forked child has its parent's
+ * callbacks; they are called there from its next spanheap_on_pressure() on, or when
+ * its own heap has become a large one.
+ *
+ * Return: 0, or -1 with errno: EINVAL no @fn, ENOSPC there are 16, EAGAIN no thread.
+ */
+int spanheap_on_pressure(spanheap_pressure_fn *fn, void *arg);
+
+/**
+ * spanheap_off_pressure() - not any more
+ * @fn: as it was added
+ * @arg: likewise
+ *
+ * A call that is under way is over when this returns, unless the callback itself is
+ * the one who asks.
+ *
+ * Return: 0, or -1 with errno ENOENT.
+ */
+int spanheap_off_pressure(spanheap_pressure_fn *fn, void *arg);
+
+/**
  * struct spanheap_reclaimed - what became of an order
  * @taken: bytes that were handed over, and went at once
  * @asked: bytes that the process was asked for besides

@@ -7,6 +7,7 @@
 #include "fork.h"
 #include "heap.h"
 #include "meta.h"
+#include "pressure.h"
 #include "scavenger.h"
 
 static _Atomic uint32_t always_alive = 1;
@@ -80,6 +81,7 @@ void gate_fork_child(_Atomic uint32_t *inside)
 	central_fork_child(whole);
 	heap_fork_child(whole);
 	scavenger_fork_child();
+	pressure_fork_child();
 }
 
 void fork_init(void)

@@ -194,9 +194,9 @@ bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
 	return first.left > rest.tried;
 }
 
-size_t giveback_idle(size_t bytes)
+static size_t release_oldest(size_t bytes, unsigned int intents)
 {
-	struct order order = { GIVE_RELEASED, BIT(SPANHEAP_IDLE), false };
+	struct order order = { GIVE_RELEASED, intents, false };
 	size_t limit = (bytes + BASE_PAGE_SIZE - 1) >> BASE_PAGE_SHIFT;
 	size_t done = 0;
 	uint64_t age;
@@ -213,6 +213,17 @@ size_t giveback_idle(size_t bytes)
 		}
 	}
 	return done << BASE_PAGE_SHIFT;
+}
+
+size_t giveback_idle(size_t bytes)
+{
+	return release_oldest(bytes, BIT(SPANHEAP_IDLE));
+}
+
+size_t giveback_free(size_t bytes, bool idle_too)
+{
+	return release_oldest(bytes, BIT(SPANHEAP_IN_USE) | BIT(SPANHEAP_LAZY) |
+				     (idle_too ? BIT(SPANHEAP_IDLE) : 0));
 }
 
 size_t giveback_all(void)

@@ -30,6 +30,15 @@ bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
  */
 size_t giveback_idle(size_t bytes);
 
+/**
+ * giveback_free() - release free pages, whatever was done with them, oldest first
+ * @bytes: how many; no more than the rest of one madvise goes beyond it
+ * @idle_too: also those that are handed over
+ *
+ * Return: bytes released.
+ */
+size_t giveback_free(size_t bytes, bool idle_too);
+
 /** giveback_all() - release every free page; bytes released */
 size_t giveback_all(void);
 

@@ -10,9 +10,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -24,17 +21,16 @@
 #include "options.h"
 #include "policy/release.h"
 #include "policy/schedule.h"
+#include "pressure.h"
 #include "scavenger.h"
 #include "sys.h"
+#include "thread.h"
 
 /*
  * A thread costs some 20 KiB and programs that count theirs a surprise; below
  * this size there is less to win than that.
  */
 #define WORTH_A_THREAD	(32 * MIB)
-
-/* headroom.c needs 12 KiB; untouched stack costs nothing. */
-#define STACK_SIZE	(128 * 1024)
 
 /* pthread_create failed that often: it is forbidden, or there is no room. */
 #define MAX_FAILURES	8
@@ -175,39 +171,14 @@ static void *scavenge(void *arg)
 	uint64_t until;
 
 	(void)arg;
-	pthread_setname_np(pthread_self(), "spanheap");
-	/* A real-time program's cleaner is no real-time thread. */
-	if (sched_getscheduler(0) != SCHED_OTHER)
-		sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
+	thread_settle("spanheap");
+	pressure_start();
 	for (;;) {
 		until = schedule_step(&schedule, &world, &huge, delay);
 		backend_current()->publish();
 		sleep_until(until, schedule.next_pass == NEVER);
 	}
 	return NULL;
-}
-
-static bool create(void)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
-	bool ok;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	ok = !pthread_create(&thread, &attr, scavenge, NULL);
-	pthread_attr_destroy(&attr);
-	/* Much thread-local storage does not fit into our stack. */
-	if (!ok && !pthread_create(&thread, NULL, scavenge, NULL)) {
-		pthread_detach(thread);
-		ok = true;
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ok;
 }
 
 static void start(void)
@@ -222,7 +193,7 @@ static void start(void)
 		return;
 	backend_open();
 	atomic_store(&poked, true);
-	if (create()) {
+	if (thread_start(scavenge)) {
 		atomic_store(&state, RUNNING);
 	} else {
 		atomic_fetch_add(&failures, 1);

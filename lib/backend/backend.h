@@ -36,6 +36,20 @@ struct reserve {
 };
 
 /**
+ * struct backend_hint - how short memory is
+ * @level: 0 none, 1 low, 2 medium, 3 critical
+ * @headroom: bytes that may still be allocated
+ * @wanted: bytes that bring the level back to 0
+ * @ordered: bytes that somebody has ordered back since the last hint
+ */
+struct backend_hint {
+	unsigned int level;
+	uint64_t headroom;
+	uint64_t wanted;
+	uint64_t ordered;
+};
+
+/**
  * struct backend - one way to get memory and to give it back
  * @name: what spanheap_backend() says
  * @attach: make the page map of a new reserve; 0 or -errno
@@ -45,6 +59,8 @@ struct reserve {
  *	tightest of the machine and of each memory cgroup above the process
  * @ledger: fill in a report, see spanheap_ledger(); 0 or -errno
  * @features: SPANHEAP_FEATURE_* bits of the module in force; 0 without one
+ * @listen: sleep until there is a new hint; 0, or -errno when there will be none. For
+ *	one thread
  * @wait: sleep until the module is done with the page at @offset of a reserve,
  *	which was found REVOKING; may return before
  * @publish: show the running totals to observers of the heap
@@ -56,6 +72,7 @@ struct backend {
 	uint64_t (*headroom)(void);
 	int (*ledger)(pid_t pid, struct spanheap_report *report);
 	uint64_t (*features)(void);
+	int (*listen)(struct backend_hint *hint);
 	void (*wait)(const struct reserve *r, size_t offset);
 	void (*publish)(void);
 };

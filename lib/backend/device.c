@@ -10,6 +10,7 @@
  * procfs's and nothing else changes.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -223,6 +224,34 @@ static uint64_t device_features(void)
 	return device.features;
 }
 
+/*
+ * Sleeps in poll(), and takes the records by the ioctl: on a descriptor that has
+ * become somebody else's meanwhile that does no harm, as a read() would.
+ */
+static int device_listen(struct backend_hint *hint)
+{
+	static uint64_t heap_id, ordered;
+	struct spanheap_hint now = { .size = sizeof(now), .flags = SPANHEAP_HINT_SEEN };
+	struct pollfd p = { .fd = own_fd(), .events = POLLPRI };
+
+	if (p.fd < 0)
+		return -EBADF;
+	if (poll(&p, 1, -1) < 0 && errno != EINTR)
+		return -errno;
+	if (p.revents & ~POLLPRI || ioctl(p.fd, SPANHEAP_IOC_HINT, &now))
+		return -EBADF;
+	/* a forked child has another heap */
+	if (heap_id != device.heap_id)
+		ordered = 0;
+	heap_id = device.heap_id;
+	hint->level = now.level;
+	hint->headroom = now.headroom;
+	hint->wanted = now.wanted;
+	hint->ordered = now.ordered - ordered;
+	ordered = now.ordered;
+	return 0;
+}
+
 static void device_wait(const struct reserve *r, size_t offset)
 {
 	struct spanheap_wait wait = {
@@ -282,6 +311,7 @@ const struct backend device_backend = {
 	.headroom = headroom_bytes,
 	.ledger = device_ledger,
 	.features = device_features,
+	.listen = device_listen,
 	.wait = device_wait,
 	.publish = device_publish,
 };

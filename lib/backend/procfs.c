@@ -13,6 +13,7 @@
 #include "backend.h"
 #include "procfs.h"
 #include "headroom.h"
+#include "psi.h"
 #include "smaps.h"
 
 static int procfs_attach(struct reserve *r)
@@ -95,6 +96,7 @@ const struct backend procfs_backend = {
 	.headroom = headroom_bytes,
 	.ledger = procfs_ledger,
 	.features = procfs_features,
+	.listen = psi_listen,
 	.wait = procfs_wait,
 	.publish = procfs_publish,
 };

@@ -59,6 +59,27 @@ uint64_t policy_look_period(uint64_t headroom)
 	return distance > LOOK_PERIOD_MIN ? distance : LOOK_PERIOD_MIN;
 }
 
+unsigned int policy_level(uint64_t headroom)
+{
+	if (headroom < PRESSURE_MARGIN)
+		return LEVEL_CRITICAL;
+	if (headroom < 4 * PRESSURE_MARGIN)
+		return LEVEL_MEDIUM;
+	return headroom < 16 * PRESSURE_MARGIN ? LEVEL_LOW : LEVEL_NONE;
+}
+
+uint64_t policy_wanted(uint64_t headroom)
+{
+	return policy_level(headroom) ? 16 * PRESSURE_MARGIN - headroom : 0;
+}
+
+bool policy_answers(unsigned int level, bool revokes, unsigned int mode)
+{
+	if (mode == SPANHEAP_RELEASE_KEEP)
+		return false;
+	return level >= (revokes ? LEVEL_CRITICAL : LEVEL_MEDIUM);
+}
+
 bool policy_age(unsigned int step, uint64_t *age_ns)
 {
 	if (step >= sizeof(ages) / sizeof(ages[0]))

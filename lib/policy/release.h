@@ -89,6 +89,29 @@ uint64_t policy_shortage(uint64_t headroom, uint64_t idle);
 /** policy_look_period() - ns until headroom should be looked at again */
 uint64_t policy_look_period(uint64_t headroom);
 
+/* Levels of pressure, as in struct spanheap_pressure. */
+enum { LEVEL_NONE, LEVEL_LOW, LEVEL_MEDIUM, LEVEL_CRITICAL };
+
+/* What the module calls the margin of a machine: less headroom is a shortage. */
+#define PRESSURE_MARGIN		(4 * MIB)
+
+/** policy_level() - the level of a headroom, by the module's measure */
+unsigned int policy_level(uint64_t headroom);
+
+/** policy_wanted() - bytes that bring it back to LEVEL_NONE */
+uint64_t policy_wanted(uint64_t headroom);
+
+/**
+ * policy_answers() - whether the heap itself gives back upon a hint
+ * @level: of the hint
+ * @revokes: whether the module takes idle pages by itself
+ * @mode: the release mode in force
+ *
+ * The module takes idle pages when they are needed, and no sooner; what is not idle
+ * yet then goes last.
+ */
+bool policy_answers(unsigned int level, bool revokes, unsigned int mode);
+
 /**
  * policy_age() - ages in which pages are released when memory is short
  * @step: 0, 1, ...: from the oldest on
