@@ -28,10 +28,22 @@
 #define QUOTA_CALL	64UL
 #define QUOTA_WRITE	(SZ_16M >> PAGE_SHIFT)
 
+/*
+ * What kswapd leaves free of a node beyond its marks: 16 MiB, or a 16th of a smaller
+ * node. It comes to shrinkers after it has swapped out some pages, hundreds with the
+ * lists of 6.12, however much there is to be had here: so it is to come seldom.
+ */
+#define KSWAPD_MARGIN	(SZ_16M >> PAGE_SHIFT)
+
 /* Pages short of @wanted. */
 static unsigned long missing(unsigned long has, unsigned long wanted)
 {
 	return has < wanted ? wanted - has : 0;
+}
+
+static unsigned long kswapd_margin(int nid)
+{
+	return min((unsigned long)KSWAPD_MARGIN, node_present_pages(nid) / 16);
 }
 
 /**
@@ -42,6 +54,8 @@ struct pressure pressure_now(const struct shrink_control *sc)
 {
 	struct headroom node = headroom_of_node(sc->nid);
 
+	if (current_is_kswapd())
+		node.margin = max(node.margin, kswapd_margin(sc->nid));
 	return (struct pressure) {
 		.node = headroom_shortage(&node),
 		.memcg = headroom_shortage_of_memcg(sc->memcg),
