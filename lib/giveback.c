@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include <spanheap.h>
+#include "backend/backend.h"
+#include "batch.h"
 #include "giveback.h"
 #include "heap.h"
 #include "policy/release.h"
@@ -36,6 +38,7 @@ struct order {
  * @done: pages released
  * @tried: pages that were to be
  * @left: pages left alone since they are no whole huge page
+ * @batch: pages that count in @done, and are still to go
  */
 struct sweep {
 	struct order order[2];
@@ -44,6 +47,7 @@ struct sweep {
 	size_t done;
 	size_t tried;
 	size_t left;
+	struct batch batch;
 };
 
 static uint64_t now_ns(void)
@@ -74,6 +78,33 @@ static size_t release_piece(struct reserve *r, size_t first, size_t nr,
 	return intent_release(r->map, first, nr, to);
 }
 
+static void flush(struct sweep *s)
+{
+	size_t waiting = s->batch.pages;
+
+	s->done -= waiting;
+	s->done += batch_flush(&s->batch);
+}
+
+/* The module takes many ranges by one call. */
+static bool goes_by_batch(const struct reserve *r, enum give_back action)
+{
+	return action == GIVE_RELEASED && r->registered &&
+	       backend_current()->features() & SPANHEAP_FEATURE_RELEASE;
+}
+
+static void enqueue_piece(struct sweep *s, struct reserve *r, size_t first, size_t nr)
+{
+	bool zeroed;
+
+	if (intent_take(r->map, first, nr, &zeroed))
+		return;
+	if (batch_is_full(&s->batch))
+		flush(s);
+	batch_add(&s->batch, r, first, nr);
+	s->done += nr;
+}
+
 /* [first, end) all of intents that the order is for */
 static void give_piece(struct sweep *s, const struct order *o, struct reserve *r,
 		       size_t first, size_t end)
@@ -99,7 +130,10 @@ static void give_piece(struct sweep *s, const struct order *o, struct reserve *r
 	if (!nr)
 		return;
 	s->tried += nr;
-	s->done += release_piece(r, first, nr, o->action);
+	if (goes_by_batch(r, o->action))
+		enqueue_piece(s, r, first, nr);
+	else
+		s->done += release_piece(r, first, nr, o->action);
 }
 
 static void give_run(struct sweep *s, const struct heap_run *run)
@@ -151,8 +185,15 @@ static void sweep_heap(struct sweep *s)
 		return;
 	while (s->done < s->limit && heap_run_take(&run, &released, &cursor)) {
 		give_run(s, &run);
-		heap_run_put(&run);
+		if (!s->batch.nr) {
+			heap_run_put(&run);
+			continue;
+		}
+		batch_keep(&s->batch, &run);
+		if (batch_is_full(&s->batch))
+			flush(s);
 	}
+	flush(s);
 }
 
 static struct order order_for(enum give_back action, bool whole)

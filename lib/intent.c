@@ -183,6 +183,13 @@ size_t intent_release(intent_byte *map, size_t first, size_t nr, unsigned int to
 	return leave_in_use(map, first, nr, to);
 }
 
+void intent_note_released(size_t nr)
+{
+	struct tally tally = { .left[SPANHEAP_IN_USE] = nr, .entered = nr };
+
+	tally_close(&tally, SPANHEAP_RELEASED);
+}
+
 void intent_count(const intent_byte *map, size_t first, size_t nr,
 		  size_t counts[SPANHEAP_NR_INTENTS])
 {

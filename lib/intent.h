@@ -56,6 +56,9 @@ size_t intent_hand_over(intent_byte *map, size_t first, size_t nr, unsigned int 
  */
 size_t intent_release(intent_byte *map, size_t first, size_t nr, unsigned int to);
 
+/** intent_note_released() - the module has made that many IN_USE pages RELEASED */
+void intent_note_released(size_t nr);
+
 /** intent_count() - pages of a range per intent, by reading the map */
 void intent_count(const intent_byte *map, size_t first, size_t nr,
 		  size_t counts[SPANHEAP_NR_INTENTS]);

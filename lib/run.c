@@ -11,7 +11,7 @@
 
 /* The scavenger works on so much at a time: as heap.h promises. */
 #define RUN_PAGES		(((size_t)4 << 20) >> HEAP_PAGE_SHIFT)
-#define MAX_RUNS_OUT		16
+#define MAX_RUNS_OUT		64	/* of two sweeps at a time; see batch.h */
 
 static struct heap_run runs_out[MAX_RUNS_OUT];	/* under heap_lock */
 

@@ -63,6 +63,9 @@ struct backend_hint {
  *	one thread
  * @wait: sleep until the module is done with the page at @offset of a reserve,
  *	which was found REVOKING; may return before
+ * @release: give back ranges of registered reserves, memory and map, by one call:
+ *	how many are done, from the first on; @bytes: what was IN_USE or IDLE of them;
+ *	@refused: none of them will be, whatever is asked
  * @publish: show the running totals to observers of the heap
  */
 struct backend {
@@ -74,6 +77,8 @@ struct backend {
 	uint64_t (*features)(void);
 	int (*listen)(struct backend_hint *hint);
 	void (*wait)(const struct reserve *r, size_t offset);
+	size_t (*release)(const struct spanheap_range *ranges, size_t nr, uint64_t *bytes,
+			  bool *refused);
 	void (*publish)(void);
 };
 

@@ -266,6 +266,29 @@ static void device_wait(const struct reserve *r, size_t offset)
 	errno = saved;
 }
 
+/*
+ * No other heap can be meant by mistake: what is not in a region of this one, and
+ * the caller's own, is refused. That it is the device at all is enough.
+ */
+static size_t device_release(const struct spanheap_range *ranges, size_t nr, uint64_t *bytes,
+			     bool *refused)
+{
+	struct spanheap_release_ranges args = {
+		.size = sizeof(args),
+		.ranges = (uintptr_t)ranges,
+		.nr_ranges = (uint32_t)nr,
+	};
+	int fd = device.fd;
+	int saved = errno;
+
+	/* EINVAL speaks of one range; anything else, of all */
+	*refused = fd < 0 || !is_device(fd) ||
+		   (ioctl(fd, SPANHEAP_IOC_RELEASE, &args) && errno != EINVAL);
+	errno = saved;
+	*bytes = args.bytes;
+	return args.nr_done;
+}
+
 static void device_publish(void)
 {
 	struct spanheap_header *header = device.header;
@@ -313,5 +336,6 @@ const struct backend device_backend = {
 	.features = device_features,
 	.listen = device_listen,
 	.wait = device_wait,
+	.release = device_release,
 	.publish = device_publish,
 };

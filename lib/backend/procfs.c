@@ -85,6 +85,16 @@ static void procfs_wait(const struct reserve *r, size_t offset)
 	errno = saved;
 }
 
+static size_t procfs_release(const struct spanheap_range *ranges, size_t nr, uint64_t *bytes,
+			     bool *refused)
+{
+	(void)ranges;
+	(void)nr;
+	*bytes = 0;
+	*refused = true;
+	return 0;
+}
+
 static void procfs_publish(void)
 {
 }
@@ -98,5 +108,6 @@ const struct backend procfs_backend = {
 	.features = procfs_features,
 	.listen = psi_listen,
 	.wait = procfs_wait,
+	.release = procfs_release,
 	.publish = procfs_publish,
 };

@@ -286,9 +286,11 @@ TEST_F(grown, ioctl_is_forbidden_later)
 	EXPECT_GE(FIGURE(rss), SECOND + FIRST / 2);
 }
 
+/* Nor is the module let do it. */
 TEST_F(grown, madvise_is_forbidden)
 {
 	ASSERT_TRUE(forbid(SYS_madvise));
+	ASSERT_TRUE(forbid(SYS_ioctl));
 	EXPECT_TRUE(grow_twice(&self->load, &self->more));
 	load_free(&self->more, 0, self->more.nr);
 	EXPECT_EQ(0, spanheap_release_all());

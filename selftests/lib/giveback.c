@@ -19,7 +19,7 @@ static struct reserve reserve;
 static struct {
 	size_t first, nr;
 	uint64_t age_ns;
-} runs[8];
+} runs[100];
 static size_t nr_runs;
 static int runs_out;
 
@@ -59,6 +59,46 @@ void heap_run_put(const struct heap_run *run)
 {
 	(void)run;
 	runs_out--;
+}
+
+/* The module: takes ranges when the test says so, but for one that it refuses. */
+static bool module_there;
+static size_t refuses_page = -1;
+static unsigned int calls, ranges_seen;
+static int most_runs_out;
+
+static size_t fake_release(const struct spanheap_range *ranges, size_t nr, uint64_t *bytes,
+			   bool *refused)
+{
+	calls++;
+	*refused = false;
+	if (runs_out > most_runs_out)
+		most_runs_out = runs_out;
+	for (size_t i = 0; i < nr; i++) {
+		size_t first = (ranges[i].addr - (uintptr_t)reserve.base) / BASE_PAGE_SIZE;
+
+		if (first == refuses_page)
+			return i;
+		ranges_seen++;
+		for (size_t k = first; k < first + ranges[i].length / BASE_PAGE_SIZE; k++) {
+			*bytes += reserve.map[k] == SPANHEAP_IN_USE ? BASE_PAGE_SIZE : 0;
+			reserve.map[k] = SPANHEAP_RELEASED;
+		}
+		madvise((void *)(uintptr_t)ranges[i].addr, ranges[i].length, MADV_DONTNEED);
+	}
+	return nr;
+}
+
+static uint64_t fake_features(void)
+{
+	return module_there ? SPANHEAP_FEATURE_RELEASE : 0;
+}
+
+const struct backend *backend_current(void)
+{
+	static const struct backend fake = { .features = fake_features, .release = fake_release };
+
+	return &fake;
 }
 
 static void add_run(size_t first, size_t nr, uint64_t age_ns)
@@ -238,6 +278,78 @@ TEST_F(heap, what_cannot_be_released_stays_in_use)
 	EXPECT_TRUE(resident(0));
 	munlock(reserve.base, 10 * BASE_PAGE_SIZE);
 	EXPECT_EQ(100 * BASE_PAGE_SIZE, giveback_all());
+}
+
+/* Small runs, every other page: as many as a few batches. */
+static void scatter(size_t nr)
+{
+	reserve.registered = true;
+	module_there = true;
+	for (size_t i = 0; i < nr; i++)
+		add_run(2 * i, 1, SECOND);
+}
+
+TEST_F(heap, many_small_runs_go_by_few_calls)
+{
+	uint64_t in_use = intent_totals[SPANHEAP_IN_USE];
+
+	scatter(100);
+	EXPECT_FALSE(giveback_pass(SPANHEAP_RELEASE_DONTNEED, true, false, 0));
+	EXPECT_EQ(100, ranges_seen);
+	EXPECT_EQ(4, calls);
+	EXPECT_EQ(32, most_runs_out);
+	EXPECT_EQ(100, count(SPANHEAP_RELEASED));
+	EXPECT_EQ(100, intent_totals[SPANHEAP_RELEASED]);
+	EXPECT_EQ(in_use - 100, intent_totals[SPANHEAP_IN_USE]);
+	EXPECT_EQ(PAGES - 100, nr_resident());
+	EXPECT_FALSE(resident(0));
+	EXPECT_TRUE(resident(1));
+	EXPECT_FALSE(resident(198));
+}
+
+TEST_F(heap, a_range_that_is_refused_goes_by_itself)
+{
+	scatter(40);
+	refuses_page = 10;
+	EXPECT_EQ(40 * BASE_PAGE_SIZE, giveback_all());
+	EXPECT_EQ(39, ranges_seen);
+	EXPECT_EQ(40, count(SPANHEAP_RELEASED));
+	EXPECT_EQ(40, intent_totals[SPANHEAP_RELEASED]);
+	EXPECT_FALSE(resident(10));
+	EXPECT_EQ(0, giveback_all());
+}
+
+TEST_F(heap, what_goes_by_neither_way_stays_in_use)
+{
+	scatter(40);
+	if (mlock(reserve.base + 10 * BASE_PAGE_SIZE, BASE_PAGE_SIZE))
+		SKIP(return, "no memory may be locked");
+	refuses_page = 10;
+	EXPECT_EQ(39 * BASE_PAGE_SIZE, giveback_all());
+	EXPECT_EQ(39, count(SPANHEAP_RELEASED));
+	EXPECT_EQ(PAGES - 39, count(SPANHEAP_IN_USE));
+	EXPECT_TRUE(resident(10));
+}
+
+TEST_F(heap, a_batch_holds_no_more_than_4_mib)
+{
+	reserve.registered = true;
+	module_there = true;
+	for (size_t i = 0; i < 4; i++)
+		add_run(i * 1000, 900, SECOND);
+	EXPECT_EQ(3600 * BASE_PAGE_SIZE, giveback_all());
+	EXPECT_EQ(2, calls);
+	EXPECT_EQ(2, most_runs_out);
+}
+
+TEST_F(heap, no_more_is_batched_than_asked_for)
+{
+	scatter(100);
+	giveback_pass(SPANHEAP_RELEASE_HANDOVER, true, false, 0);
+	EXPECT_EQ(100, count(SPANHEAP_IDLE));
+	EXPECT_EQ(33 * BASE_PAGE_SIZE, giveback_idle(33 * BASE_PAGE_SIZE));
+	EXPECT_EQ(33, count(SPANHEAP_RELEASED));
+	EXPECT_EQ(67, count(SPANHEAP_IDLE));
 }
 
 TEST_HARNESS_MAIN
