@@ -18,6 +18,6 @@
 u64 features_in_force(void)
 {
 	return SPANHEAP_FEATURE_LEDGER | SPANHEAP_FEATURE_HINT | SPANHEAP_FEATURE_ORDER |
-	       SPANHEAP_FEATURE_TOTALS | shrink_features() | release_features() |
-	       uring_features();
+	       SPANHEAP_FEATURE_TOTALS | SPANHEAP_FEATURE_TAKEN | shrink_features() |
+	       release_features() | uring_features();
 }

@@ -19,6 +19,7 @@
 #include "heap.h"
 #include "pagemap.h"
 #include "region.h"
+#include "taken.h"
 #include "trace.h"
 #include "users.h"
 
@@ -163,6 +164,7 @@ void heap_put(struct heap *heap)
 void heap_destroy(struct heap *heap)
 {
 	bell_take_down(heap);
+	taken_stop(heap);
 	if (heap->owner) {
 		xa_erase(&heaps, heap->id);
 		user_uncharge_heap(heap->user);

@@ -17,6 +17,7 @@
 
 struct pagemap;
 struct pid;
+struct taken;
 struct user;
 
 /**
@@ -61,6 +62,7 @@ struct owner {
  * @mem_end: end of the memory windows
  * @map_end: end of the map windows
  * @hint: what its owner is told
+ * @taken: who counts lazily freed pages, or NULL; under a lock of taken.c
  */
 struct heap {
 	struct kref ref;
@@ -81,6 +83,7 @@ struct heap {
 	u64 mem_end;
 	u64 map_end;
 	struct hint hint;
+	struct taken *taken;
 };
 
 /* The header is mapped at offset 0; windows come after it. */

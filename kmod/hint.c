@@ -21,6 +21,7 @@
 #include "heap.h"
 #include "hint.h"
 #include "pagemap.h"
+#include "taken.h"
 #include "trace.h"
 
 /*
@@ -36,6 +37,9 @@
 /* Levels, in margins: see the UAPI header. */
 #define MARGINS_LOW	16
 #define MARGINS_MEDIUM	4
+
+#define HINT_TAKEN_BOTH	(SPANHEAP_HINT_COUNT_TAKEN | SPANHEAP_HINT_LEAVE_TAKEN)
+#define HINT_KNOWN	(SPANHEAP_HINT_SEEN | HINT_TAKEN_BOTH)
 
 static void pass(struct work_struct *unused);
 
@@ -224,8 +228,9 @@ void hint_hurry(void)
  * @args: checked and filled in
  *
  * Context: may sleep.
- * Return: 0; -EINVAL for unknown flags; -ENXIO when the file is not registered;
- * -EPERM for flags by anybody but the owner; -ESRCH when the owner is gone; -ENOMEM
+ * Return: 0; -EINVAL for unknown flags, or two that exclude each other; -ENXIO when the file is not registered;
+ * -EPERM for flags by anybody but the owner; -ESRCH when the owner is gone; -ENOMEM;
+ * -EINTR
  */
 int hint_ask(struct heap *heap, struct spanheap_hint *args)
 {
@@ -239,7 +244,7 @@ int hint_ask(struct heap *heap, struct spanheap_hint *args)
 	ret = heap_check_owner(heap);
 	if (ret == -ENXIO)
 		return ret;
-	if (flags & ~SPANHEAP_HINT_SEEN)
+	if (flags & ~HINT_KNOWN || (flags & HINT_TAKEN_BOTH) == HINT_TAKEN_BOTH)
 		return -EINVAL;
 	if (ret && flags)
 		return ret;
@@ -251,6 +256,13 @@ int hint_ask(struct heap *heap, struct spanheap_hint *args)
 	}
 	if (!is_alive(heap))
 		return -ESRCH;
+	if (flags & SPANHEAP_HINT_COUNT_TAKEN) {
+		ret = taken_start(heap);
+		if (ret)
+			return ret;
+	}
+	if (flags & SPANHEAP_HINT_LEAVE_TAKEN)
+		taken_stop(heap);
 	if (flags & SPANHEAP_HINT_SEEN)
 		events_forget(heap);
 
@@ -296,6 +308,21 @@ void hint_revoked(struct heap *heap, unsigned long pages)
 {
 	spin_lock(&heap->hint.lock);
 	heap->hint.now.revoked += (u64)pages << PAGE_SHIFT;
+	header_write_locked(heap);
+	spin_unlock(&heap->hint.lock);
+}
+
+/**
+ * hint_taken() - the kernel has taken lazily freed pages
+ * @heap: whose
+ * @pages: how many; below zero what is about to be counted anew
+ *
+ * Context: a notifier, in reclaim.
+ */
+void hint_taken(struct heap *heap, long pages)
+{
+	spin_lock(&heap->hint.lock);
+	heap->hint.now.taken += (s64)pages << PAGE_SHIFT;
 	header_write_locked(heap);
 	spin_unlock(&heap->hint.lock);
 }

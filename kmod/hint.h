@@ -49,6 +49,7 @@ void hint_prepare(struct hint *hint);
 int hint_ask(struct heap *heap, struct spanheap_hint *args);
 void hint_order(struct heap *heap, u64 bytes);
 void hint_revoked(struct heap *heap, unsigned long pages);
+void hint_taken(struct heap *heap, long pages);
 
 bool hint_ring(struct heap *heap, unsigned long bit);
 void hint_hurry(void);

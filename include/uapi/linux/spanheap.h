@@ -75,6 +75,7 @@
 #define SPANHEAP_FEATURE_TOTALS		(1ULL << 6)	/* also HEAPS and OBSERVE */
 #define SPANHEAP_FEATURE_PRIORITY	(1ULL << 7)
 #define SPANHEAP_FEATURE_WAIT		(1ULL << 8)
+#define SPANHEAP_FEATURE_TAKEN		(1ULL << 9)	/* SPANHEAP_HINT_COUNT_TAKEN */
 
 /**
  * struct spanheap_features - what this module can do
@@ -227,6 +228,8 @@ struct spanheap_ledger {
 
 /* Flags of struct spanheap_hint; the owner's alone. */
 #define SPANHEAP_HINT_SEEN		(1U << 0)	/* records not read yet are not wanted */
+#define SPANHEAP_HINT_COUNT_TAKEN	(1U << 1)	/* count @taken from now on: it costs */
+#define SPANHEAP_HINT_LEAVE_TAKEN	(1U << 2)	/* and not any more */
 
 /**
  * struct spanheap_hint - how short memory is for the owner of a heap, now
@@ -240,7 +243,7 @@ struct spanheap_ledger {
  *	live below that limit together
  * @ordered: out: bytes that were ordered from this heap and not found idle, ever
  * @revoked: out: bytes that the module has taken from this heap, ever
- * @taken: out: zero
+ * @taken: out: bytes called LAZY that the kernel has taken, while they were counted
  * @events: out: records that were ever made, those merged into others included
  * @time_ns: out: CLOCK_MONOTONIC of this hint
  */
