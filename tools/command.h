@@ -30,6 +30,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct command list_command;
 extern const struct command reclaim_command;
 extern const struct command run_command;
 extern const struct command stat_command;

@@ -15,6 +15,7 @@
 static const struct command *const commands[] = {
 	&run_command,
 	&stat_command,
+	&list_command,
 	&reclaim_command,
 };
 
