@@ -80,7 +80,7 @@ help:
 	@echo '                deps, build kernels with KASAN, lockdep, kmemleak and more (once;'
 	@echo '                then they are part of make check), every test of the guests there'
 	@echo 'make demo       deps, build, the ledger of a real server in a guest'
-	@echo 'make bench-ledger bench-giveback bench-taking'
+	@echo 'make bench-ledger bench-giveback bench-taking bench-queries'
 	@echo '                the figures of Documentation/costs.md, in instructions'
 	@echo 'make clean      remove what was built, keep the unpacked kernels'
 	@echo 'make distclean  remove all of build/'

@@ -5,7 +5,7 @@
 
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(call run,CC)$(CC) $(BASE_CFLAGS) $(BENCH_CFLAGS) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@
+	$(call run,CC)$(CC) $(BASE_CFLAGS) $(BENCH_CFLAGS) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ $(BENCH_LIBS)
 
 # $(call bench,PROGRAM,THP)
 bench = @for kernel in $(notdir $(wildcard build/guest/*)); do \
@@ -13,12 +13,16 @@ bench = @for kernel in $(notdir $(wildcard build/guest/*)); do \
 		selftests/vm/run --kernel $$kernel --icount --thp $2 --modparam revoke=1 --timeout 600 -- $1 || exit; \
 	done
 
-.PHONY: bench-ledger bench-giveback bench-taking
+.PHONY: bench-ledger bench-giveback bench-taking bench-queries
 bench-ledger: build/bench/ledger-cost $(KVERS:%=build/kmod/%/spanheap.ko)
 	$(call bench,$<,always)
 
 bench-taking: build/bench/taking-cost $(KVERS:%=build/kmod/%/spanheap.ko)
 	$(call bench,$<,always)
+
+build/bench/queries: BENCH_LIBS = -luring
+bench-queries: build/bench/queries $(KVERS:%=build/kmod/%/spanheap.ko)
+	$(call bench,$<,never)
 
 # The library's own path: linked with its objects, as its unit tests are.
 build/bench/giveback-cost: BENCH_CFLAGS = -DSPANHEAP_PREFIXED -Ilib
