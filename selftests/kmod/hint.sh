@@ -5,6 +5,7 @@
 set -u
 kernels=$(cd build/guest && for k in */vmlinux; do echo "${k%%/*}"; done | sort -V)
 number=0
+mkdir -p build/check
 
 echo "TAP version 13"
 echo "1..$((2 * $(echo "$kernels" | wc -w)))"
