@@ -67,7 +67,11 @@ void events_add_locked(struct heap *heap, const struct spanheap_event *event)
  */
 void events_wake(struct heap *heap)
 {
-	wake_up_interruptible_poll(&heap->hint.events.wait, EPOLLPRI | EPOLLIN | EPOLLRDNORM);
+	/*
+	 * Without saying for what: io_uring leaves EPOLLPRI out when it compares, and a
+	 * poll for that alone would sleep on.
+	 */
+	wake_up_interruptible(&heap->hint.events.wait);
 }
 
 /**

@@ -7,6 +7,7 @@
 #include <liburing.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -284,6 +285,30 @@ TEST_F(uring, closed_with_commands_under_way)
 }
 
 /* Without io_uring the ioctls go on. */
+
+/* One request, an answer for each event. */
+TEST_F(uring, multishot_poll)
+{
+	struct __kernel_timespec patience = { .tv_sec = 100 };
+	struct spanheap_order order = {
+		.size = sizeof(order), .pid = getpid(), .bytes = MIB,
+	};
+	struct spanheap_event event;
+	struct io_uring_cqe *cqe;
+
+	io_uring_prep_poll_multishot(io_uring_get_sqe(&self->ring), self->heap.fd, POLLPRI);
+	ASSERT_EQ(1, io_uring_submit(&self->ring));
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, device_do(self->heap.fd, SPANHEAP_IOC_ORDER, &order));
+		ASSERT_EQ(0, io_uring_wait_cqe_timeout(&self->ring, &cqe, &patience));
+		EXPECT_NE(0, cqe->res & POLLPRI);
+		EXPECT_NE(0, cqe->flags & IORING_CQE_F_MORE);
+		io_uring_cqe_seen(&self->ring, cqe);
+		ASSERT_EQ(sizeof(event), read(self->heap.fd, &event, sizeof(event)));
+		EXPECT_EQ(MIB, event.ordered);
+		EXPECT_EQ(-EAGAIN, io_uring_peek_cqe(&self->ring, &cqe));
+	}
+}
 
 static int forbidden_by_seccomp(void *arg)
 {
