@@ -10,7 +10,7 @@ build/bench/%: bench/%.c
 # $(call bench,PROGRAM,THP)
 bench = @for kernel in $(notdir $(wildcard build/guest/*)); do \
 		echo "$$kernel, huge pages: $2"; \
-		selftests/vm/run --kernel $$kernel --icount --thp $2 --modparam revoke=1 --timeout 600 -- $1 || exit; \
+		selftests/vm/run --kernel $$kernel --icount --thp $2 --timeout 600 -- $1 || exit; \
 	done
 
 .PHONY: bench-ledger bench-giveback bench-taking bench-queries
