@@ -136,6 +136,20 @@ int spanheap_stats(struct spanheap_memstats *stats, size_t size);
 int spanheap_ledger(pid_t pid, struct spanheap_report *report, size_t size);
 
 /**
+ * spanheap_ledgers() - where the memory of many processes is
+ * @pids: processes, 0 for the caller
+ * @reports: filled in for each whose entry of @errors is 0
+ * @errors: filled in: 0, or what spanheap_ledger() would leave in errno
+ * @nr: their number
+ * @size: sizeof(*@reports) as the caller knows it
+ * With the module, io_uring and liburing.so.2 (loaded by the first such call) it
+ * takes one submission for up to 64 of them; else a call each, with the same figures.
+ * Return: 0, or -1 with errno EINVAL.
+ */
+int spanheap_ledgers(const pid_t *pids, struct spanheap_report *reports, int *errors,
+		     size_t nr, size_t size);
+
+/**
  * spanheap_release_all() - give every idle page back to the system now
  *
  * Return: bytes given back by this call.

@@ -5,11 +5,13 @@
  * checks its arguments and calls the part that does it.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include <spanheap.h>
 #include "backend/backend.h"
 #include "backend/device.h"
+#include "backend/device_ledger.h"
 #include "giveback.h"
 #include "options.h"
 #include "scavenger.h"
@@ -37,6 +39,28 @@ PUBLIC int spanheap_ledger(pid_t pid, struct spanheap_report *report, size_t siz
 	if (ret) {
 		errno = -ret;
 		return -1;
+	}
+	return 0;
+}
+
+PUBLIC int spanheap_ledgers(const pid_t *pids, struct spanheap_report *reports, int *errors,
+			    size_t nr, size_t size)
+{
+	bool asked = false;
+
+	if ((nr && (!pids || !reports || !errors)) || size != sizeof(*reports)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (nr && options()->backend != OPTION_BACKEND_PROCFS)
+		asked = !device_ledgers_read(pids, reports, errors, nr);
+	for (size_t i = 0; i < nr; i++) {
+		bool self = !pids[i] || pids[i] == getpid();
+
+		if (asked && !self && (!errors[i] || errors[i] == -ESRCH))
+			errors[i] = -errors[i];
+		else
+			errors[i] = spanheap_ledger(pids[i], &reports[i], size) ? errno : 0;
 	}
 	return 0;
 }

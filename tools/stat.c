@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * spanheap stat: the ledger of a process. Arguments and errors; stat_table.c and
+ * spanheap stat: the ledgers of processes. Arguments and errors; stat_table.c and
  * stat_json.c print.
  */
 #include <errno.h>
@@ -66,13 +66,48 @@ static void explain(pid_t pid, int error)
 	}
 }
 
+static int show(const pid_t *pids, size_t nr, bool json, bool nodes)
+{
+	struct spanheap_report *reports = calloc(nr, sizeof(*reports));
+	int *errors = calloc(nr, sizeof(*errors));
+	int status = EXIT_FAILED;
+
+	if (!reports || !errors ||
+	    spanheap_ledgers(pids, reports, errors, nr, sizeof(*reports))) {
+		failure(&stat_command, "%s", strerror(errno));
+		goto out;
+	}
+	status = 0;
+	for (size_t i = 0; i < nr; i++) {
+		if (errors[i]) {
+			explain(pids[i], errors[i]);
+			status = EXIT_FAILED;
+		} else if (json) {
+			stat_print_json(pids[i], &reports[i]);
+		} else {
+			if (i)
+				putchar('\n');
+			stat_print_table(pids[i], &reports[i], nodes);
+		}
+	}
+out:
+	free(reports);
+	free(errors);
+	return status;
+}
+
 static int stat_run(int argc, char **argv)
 {
-	struct spanheap_report report;
 	bool json = false, nodes = false, options = true;
-	pid_t pid = 0;
+	pid_t *pids = calloc((size_t)argc, sizeof(*pids));
+	size_t nr = 0;
+	int status = 0;
 
-	for (int i = 1; i < argc; i++) {
+	if (!pids) {
+		failure(&stat_command, "%s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	for (int i = 1; i < argc && !status; i++) {
 		if (options && !strcmp(argv[i], "--"))
 			options = false;
 		else if (options && !strcmp(argv[i], "--json"))
@@ -80,39 +115,32 @@ static int stat_run(int argc, char **argv)
 		else if (options && !strcmp(argv[i], "--nodes"))
 			nodes = true;
 		else if (options && argv[i][0] == '-')
-			return usage_error(&stat_command, "unknown option '%s'", argv[i]);
-		else if (pid)
-			return usage_error(&stat_command, "one process at a time");
-		else if (parse_pid(argv[i], &pid))
-			return usage_error(&stat_command, "'%s' is no process ID", argv[i]);
+			status = usage_error(&stat_command, "unknown option '%s'", argv[i]);
+		else if (parse_pid(argv[i], &pids[nr++]))
+			status = usage_error(&stat_command, "'%s' is no process ID", argv[i]);
 	}
-	if (!pid)
-		pid = getpid();
-	if (spanheap_ledger(pid, &report, sizeof(report))) {
-		explain(pid, errno);
-		return EXIT_FAILED;
-	}
-	if (json)
-		stat_print_json(pid, &report);
-	else
-		stat_print_table(pid, &report, nodes);
-	return 0;
+	if (!nr)
+		pids[nr++] = getpid();
+	if (!status)
+		status = show(pids, nr, json, nodes);
+	free(pids);
+	return status;
 }
 
 const struct command stat_command = {
 	.name = "stat",
-	.synopsis = "[--json] [--nodes] [PID]",
+	.synopsis = "[--json] [--nodes] [PID...]",
 	.summary = "where the memory of a process is",
 	.help =
-"Prints the ledger of process PID, which need not know of spanheap; without PID\n"
-"that of this command itself. Exact with spanheap.ko; without it, what /proc can\n"
-"tell, and the rest is unknown.\n"
+"Prints the ledger of each process PID, which need not know of spanheap; without\n"
+"PID that of this command itself. Many are asked at once, by io_uring if it is there.\n"
+"Exact with spanheap.ko; without it, what /proc can tell, and the rest is unknown.\n"
 "\n"
-"  --json   in bytes: pid, backend, exact, rss, in_use, idle, lazyfree, taken,\n"
-"           freed, revoked, swapped, other, nodes\n"
+"  --json   a line each, in bytes: pid, backend, exact, rss, in_use, idle,\n"
+"           lazyfree, taken, freed, revoked, swapped, other, nodes\n"
 "  --nodes  one column more for each NUMA node\n"
 "\n"
-"Exit status: 0; 1 when there is no such process or it may not be looked at; 2\n"
-"when the arguments are wrong.\n",
+"Exit status: 0; 1 when one of them is no process or may not be looked at; 2 when\n"
+"the arguments are wrong.\n",
 	.run = stat_run,
 };

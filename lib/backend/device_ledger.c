@@ -19,6 +19,20 @@
 #define REPORT_NODES	(sizeof(((struct spanheap_report *)0)->nodes) / \
 			 sizeof(struct spanheap_figures))
 
+void device_ledger_fill(struct spanheap_report *report, const struct spanheap_ledger *l)
+{
+	const struct spanheap_matrix *nodes = (const void *)(uintptr_t)l->nodes;
+
+	memset(report, 0, sizeof(*report));
+	report->backend = device_backend.name;
+	report->exact = !l->skipped;
+	figures_from_matrix(&l->total, &report->total);
+	/* Nodes beyond the report's room are in the total alone. */
+	report->nr_nodes = l->nr_nodes < REPORT_NODES ? l->nr_nodes : REPORT_NODES;
+	for (unsigned int i = 0; i < report->nr_nodes; i++)
+		figures_from_matrix(&nodes[i], &report->nodes[i]);
+}
+
 static int ask(int fd, struct spanheap_ledger *l, unsigned int nr_nodes,
 	       struct spanheap_report *report)
 {
@@ -32,19 +46,10 @@ static int ask(int fd, struct spanheap_ledger *l, unsigned int nr_nodes,
 		return -errno;
 	l->nodes = (uintptr_t)nodes;
 	l->nr_nodes = nr_nodes;
-	if (ioctl(fd, SPANHEAP_IOC_LEDGER, l)) {
+	if (ioctl(fd, SPANHEAP_IOC_LEDGER, l))
 		ret = -errno;
-		goto out;
-	}
-	memset(report, 0, sizeof(*report));
-	report->backend = device_backend.name;
-	report->exact = !l->skipped;
-	figures_from_matrix(&l->total, &report->total);
-	/* Nodes beyond the report's room are in the total alone. */
-	report->nr_nodes = l->nr_nodes < REPORT_NODES ? l->nr_nodes : REPORT_NODES;
-	for (unsigned int i = 0; i < report->nr_nodes; i++)
-		figures_from_matrix(&nodes[i], &report->nodes[i]);
-out:
+	else
+		device_ledger_fill(report, l);
 	munmap(nodes, length);
 	return ret;
 }

@@ -42,6 +42,10 @@ build/selftests/lib/cxx build/selftests/lib/cxx-static: \
 	private TEST_CFLAGS := -std=c++17 $(filter-out -std=%,$(BASE_CFLAGS))
 
 $(call c_test,lib/audit,guest,lib/audit.c,build/libspanheap.so)
+
+# The library looks for liburing itself; so that it is in the guest.
+$(call c_test,lib/ledgers,both,lib/ledgers.c,build/libspanheap.so)
+build/selftests/lib/ledgers: TEST_LIBS += -Wl,--no-as-needed -luring
 $(call c_test,lib/revoked,guest,lib/revoked.c,build/libspanheap.so)
 
 # Boots guests of its own, in which the module does not revoke.

@@ -69,7 +69,7 @@ TEST(wrong_usage)
 		{ { "run", "--release=sometimes", "true" }, "'sometimes'" },
 		{ { "run", "--release", "true" }, "'--release'" },
 		{ { "stat", "--xml" }, "'--xml'" },
-		{ { "stat", "1", "2" }, "one process" },
+		{ { "stat", "1", "x" }, "'x'" },
 		{ { "stat", "0" }, "'0'" },
 		{ { "stat", "-1" }, "'-1'" },
 		{ { "stat", "12x" }, "'12x'" },
