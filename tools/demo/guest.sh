@@ -21,24 +21,39 @@ bench() { redis-benchmark -s "$SOCK" -P 32 "$@"; }
 say() { echo "$*" >&2; }
 die() { say "demo: $MODE: $*"; exit 1; }
 
-# of KEY: a figure of the last sample
-of() { sed "s/.* $1=\\([0-9]*\\).*/\\1/" "$DIR/sample"; }
-
-mib() { echo $(($(of "$1") >> 20)); }
-
+# sample: LINE is what the recorder says now. Here and below with no process more
+# than is needed: each costs as much as the server does in a while.
 sample() {
-	recorder "$PID" 0 >"$DIR/sample" || die "no ledger of the server"
+	LINE=$(recorder "$PID" 0) || die "no ledger of the server"
+}
+
+# of KEY: FIGURE is that of the last sample, MIB the same in MiB
+of() {
+	FIGURE=${LINE#* "$1"=}
+	FIGURE=${FIGURE%% *}
+	MIB=$((FIGURE >> 20))
+}
+
+# row TEXT KEY...: a row of the table
+row() {
+	text=$(printf '%-9s %-24s %6s' "$MODE" "$1" "$(ps -o pid,rss |
+		awk -v p="$PID" '$1 == p { print $2 }')")
+	shift
+	for key; do
+		of "$key"
+		text="$text $(printf '%6d' "$MIB")"
+		[ "$key" != vmrss ] || text="${text}M |"
+	done
+	say "$text"
 }
 
 # step NAME TEXT: what the ledger says now, beside what ps and VmRSS say
 step() {
 	sample
-	cat "$DIR/sample"
-	echo "step $(of ms) $1"
-	ps_rss=$(ps -o pid,rss | awk -v p="$PID" '$1 == p { print $2 }')
-	say "$(printf '%-9s %-24s %6s %5dM | %6d %6d %6d %6d %7d %6d %6d' "$MODE" "$2" \
-		"$ps_rss" "$(mib vmrss)" "$(mib in_use)" "$(mib idle)" "$(mib lazyfree)" \
-		"$(mib taken)" "$(mib revoked)" "$(mib freed)" "$(mib other)")"
+	echo "$LINE"
+	of ms
+	echo "step $FIGURE $1"
+	row "$2" vmrss in_use idle lazyfree taken revoked freed other
 }
 
 # settle: until nothing has moved for longer than the scavenger waits
@@ -46,7 +61,11 @@ settle() {
 	last= still=0 n=0
 	while [ $still -lt 10 ] && [ $n -lt 60 ]; do
 		sample
-		cur="$(mib idle) $(mib lazyfree) $(mib rss)"
+		cur=
+		for key in idle lazyfree rss; do
+			of $key
+			cur="$cur $MIB"
+		done
 		if [ "$cur" = "$last" ]; then still=$((still + 1)); else still=0; fi
 		last=$cur n=$((n + 1))
 		usleep 250000
