@@ -41,6 +41,34 @@ static inline int device_do(int fd, unsigned long command, void *args)
 	return ioctl(fd, command, args) ? -errno : 0;
 }
 
+/* Why nothing can be revoked by who asks, or NULL. */
+static inline const char *device_cannot_revoke(void)
+{
+	struct spanheap_features features = { .size = sizeof(features) };
+	int fd = device_open(), ret;
+
+	if (fd < 0)
+		return "no " SPANHEAP_DEVICE;
+	ret = device_do(fd, SPANHEAP_IOC_FEATURES, &features);
+	close(fd);
+	if (ret || !(features.features & SPANHEAP_FEATURE_REVOKE))
+		return "the module does not revoke";
+	return geteuid() ? "needs root" : NULL;
+}
+
+/* Who was killed lets go of its heaps a little later: wait until there are none. */
+static inline void device_wait_for_no_heaps(void)
+{
+	struct spanheap_totals totals;
+	int fd = device_open();
+
+	do {
+		usleep(1000);
+		totals = (struct spanheap_totals) { .size = sizeof(totals) };
+	} while (!device_do(fd, SPANHEAP_IOC_TOTALS, &totals) && totals.heaps);
+	close(fd);
+}
+
 /* A heap with one region, its memory and its page map. */
 struct device_heap {
 	int fd;

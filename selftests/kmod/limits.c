@@ -24,6 +24,7 @@ FIXTURE_SETUP(limits)
 		SKIP(return, "no " SPANHEAP_DEVICE);
 	if (geteuid())
 		SKIP(return, "needs root");
+	device_wait_for_no_heaps();
 	ASSERT_EQ(0, parameter_get("max_heaps_per_user", self->heaps, sizeof(self->heaps)));
 	ASSERT_EQ(0, parameter_get("max_map_bytes", self->maps, sizeof(self->maps)));
 }

@@ -27,18 +27,10 @@ FIXTURE(revoke) {
 
 FIXTURE_SETUP(revoke)
 {
-	struct spanheap_features features = { .size = sizeof(features) };
-	int fd;
+	const char *reason = device_cannot_revoke();
 
-	if (access(SPANHEAP_DEVICE, F_OK))
-		SKIP(return, "no " SPANHEAP_DEVICE);
-	if (geteuid())
-		SKIP(return, "needs root");
-	fd = device_open();
-	ASSERT_EQ(0, device_do(fd, SPANHEAP_IOC_FEATURES, &features));
-	close(fd);
-	if (!(features.features & SPANHEAP_FEATURE_REVOKE))
-		SKIP(return, "the module does not revoke");
+	if (reason)
+		SKIP(return, "%s", reason);
 	ASSERT_EQ(0, cgroup_enter(GROUP));
 	cgroup_write(GROUP, "memory.swap.max", "0");
 	ASSERT_EQ(0, device_heap(&self->heap, LENGTH));

@@ -344,18 +344,10 @@ FIXTURE(torture) {
 
 FIXTURE_SETUP(torture)
 {
-	struct spanheap_features features = { .size = sizeof(features) };
-	int fd;
+	const char *reason = device_cannot_revoke();
 
-	if (access(SPANHEAP_DEVICE, F_OK))
-		SKIP(return, "no " SPANHEAP_DEVICE);
-	if (geteuid())
-		SKIP(return, "needs root");
-	fd = device_open();
-	ASSERT_EQ(0, device_do(fd, SPANHEAP_IOC_FEATURES, &features));
-	close(fd);
-	if (!(features.features & SPANHEAP_FEATURE_REVOKE))
-		SKIP(return, "the module does not revoke");
+	if (reason)
+		SKIP(return, "%s", reason);
 	ASSERT_EQ(0, cgroup_enter(GROUP));
 	cgroup_write(GROUP, "memory.max", "256M");
 	self->world = mmap(NULL, sizeof(*self->world), PROT_READ | PROT_WRITE,

@@ -36,6 +36,7 @@ FIXTURE_SETUP(totals)
 		SKIP(return, "no " SPANHEAP_DEVICE);
 	if (geteuid())
 		SKIP(return, "needs root");
+	device_wait_for_no_heaps();
 	ASSERT_EQ(0, device_heap(&self->heap, REGION_LENGTH));
 	self->args = (struct spanheap_totals) {
 		.size = sizeof(self->args), .flags = SPANHEAP_TOTALS_WALK,
