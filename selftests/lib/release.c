@@ -25,6 +25,15 @@ static size_t rss(void)
 	return smaps_field(getpid(), "Rss");
 }
 
+/*
+ * Nothing was given back. Not to the page: the kernel may at any time take one
+ * that is lazily freed, or the text of a library, for reasons of its own.
+ */
+static bool still_resident(size_t full)
+{
+	return rss() + SLACK >= full;
+}
+
 FIXTURE_SETUP(release)
 {
 	ASSERT_EQ(0, spanheap_set_release(SPANHEAP_RELEASE_KEEP));
@@ -42,7 +51,7 @@ FIXTURE_TEARDOWN(release)
 TEST_F(release, keep)
 {
 	EXPECT_EQ(SPANHEAP_RELEASE_KEEP, spanheap_get_release());
-	EXPECT_GE(rss(), self->full);
+	EXPECT_TRUE(still_resident(self->full));
 	EXPECT_EQ(0, smaps_field(getpid(), "LazyFree"));
 	EXPECT_EQ(0, FIGURE(idle));
 	EXPECT_EQ(0, FIGURE(freed));
@@ -53,8 +62,8 @@ TEST_F(release, free)
 	spanheap_set_release(SPANHEAP_RELEASE_FREE);
 	EXPECT_TRUE(EVENTUALLY(smaps_field(getpid(), "LazyFree") > FREED - SLACK));
 	/* Resident all the same: that is the lie that the ledger takes apart. */
-	EXPECT_GE(rss(), self->full);
-	EXPECT_GE(FIGURE(rss), KEPT + FREED);
+	EXPECT_TRUE(still_resident(self->full));
+	EXPECT_GE(FIGURE(rss), KEPT + FREED - SLACK);
 	EXPECT_GE(FIGURE(lazyfree), smaps_field(getpid(), "LazyFree"));
 	EXPECT_LE(FIGURE(lazyfree), FREED + SLACK);
 	if (have_device()) {
@@ -78,7 +87,7 @@ TEST_F(release, handover)
 	spanheap_set_release(SPANHEAP_RELEASE_HANDOVER);
 	EXPECT_TRUE(EVENTUALLY(FIGURE(idle) > FREED - SLACK));
 	EXPECT_LE(FIGURE(idle), FREED);
-	EXPECT_GE(rss(), self->full);
+	EXPECT_TRUE(still_resident(self->full));
 	EXPECT_EQ(0, smaps_field(getpid(), "LazyFree"));
 	EXPECT_EQ(0, FIGURE(lazyfree));
 	EXPECT_GE(FIGURE(in_use), KEPT - SLACK);
@@ -110,14 +119,14 @@ TEST_F(release, switched_while_running)
 	spanheap_set_release(SPANHEAP_RELEASE_DONTNEED);
 	load_free(&self->load, 0, KEPT / 2 / OBJECT_SIZE);
 	EXPECT_TRUE(EVENTUALLY(FIGURE(freed) > KEPT / 2 - SLACK));
-	EXPECT_GE(smaps_field(getpid(), "LazyFree"), FREED - SLACK);
+	EXPECT_GE(smaps_field(getpid(), "LazyFree"), FREED - 2 * SLACK);
 }
 
 TEST_F(release, all_at_once)
 {
 	spanheap_set_release(SPANHEAP_RELEASE_FREE);
 	ASSERT_TRUE(EVENTUALLY(smaps_field(getpid(), "LazyFree") > FREED - SLACK));
-	EXPECT_GE(spanheap_release_all(), FREED - SLACK);
+	EXPECT_GE(spanheap_release_all(), FREED - 2 * SLACK);
 	EXPECT_LE(rss() + FREED, self->full + SLACK);
 	EXPECT_GE(FIGURE(freed), FREED - SLACK);
 	EXPECT_LE(spanheap_release_all(), SLACK);
