@@ -22,7 +22,7 @@ run = $(if $(V),,@printf '  %-5s%s\n' $1 $@;)
 ALL :=
 PACKAGES := tools/deps/packages
 
-.PHONY: all deps check check-debug run-check demo run-demo clean distclean help
+.PHONY: all deps deps-bench check check-debug run-check demo run-demo bench clean distclean help
 # what deps could not install as it is: see tools/deps/install
 export PATH := $(CURDIR)/build/bin:$(PATH)
 
@@ -34,7 +34,7 @@ all:
 include lib/lib.mk kmod/kmod.mk tools/tools.mk tools/demo/demo.mk bench/bench.mk \
 	selftests/selftests.mk
 
-ifneq ($(filter-out deps check check-debug demo clean distclean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-bench check check-debug demo bench clean distclean help,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(and $(shell command -v gcc),$(KVERS)),)
 $(error No compiler or no kernel headers: run "make deps" first)
 endif
@@ -54,10 +54,16 @@ check-debug: deps
 demo: deps
 	@$(MAKE) run-demo
 
+bench: deps deps-bench
+	@$(MAKE) run-bench
+
 deps:
 	@tools/deps/install
 	@selftests/vm/fetch-kernels
 	@selftests/fetch-kselftest
+
+deps-bench:
+	@tools/deps/install tools/deps/packages-bench
 
 # The unpacked kernels took minutes to get: they outlive a clean.
 clean:
@@ -80,6 +86,10 @@ help:
 	@echo '                deps, build kernels with KASAN, lockdep, kmemleak and more (once;'
 	@echo '                then they are part of make check), every test of the guests there'
 	@echo 'make demo       deps, build, the ledger of a real server in a guest'
+	@echo 'make bench      deps, packages of $(PACKAGES)-bench, build, comparison with'
+	@echo '                the allocators that Debian ships: build/bench/table.md, peers.svg'
+	@echo 'make bench ROWS="pair/% real/redis" ROUNDS=3 PEERS="glibc other=LIBRARY.so"'
+	@echo '                only these rows, so often, with these peers'
 	@echo 'make bench-ledger bench-giveback bench-taking bench-queries'
 	@echo '                the figures of Documentation/costs.md, in instructions'
 	@echo 'make clean      remove what was built, keep the unpacked kernels'

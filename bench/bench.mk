@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: MIT
 #
-# Benchmarks: programs of one file. Each target runs one in a guest for each kernel,
-# where a nanosecond is an instruction.
+# Benchmarks: programs of one file. `make bench` compares with other allocators
+# (compare, and what it imports); each other target runs one program in a guest for
+# each kernel, where a nanosecond is an instruction.
 
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(BASE_CFLAGS) $(BENCH_CFLAGS) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ $(BENCH_LIBS)
+
+# Calls of malloc that are not optimised away, and none by way of a stub.
+build/bench/micro: BENCH_CFLAGS = -fno-builtin -fno-plt
+
+# all of it by default; see `make help`
+ROWS ?=
+ROUNDS ?= 5
+PEERS ?=
+.PHONY: run-bench
+run-bench: build/libspanheap.so.1 build/bench/launch build/bench/micro
+	@bench/compare --rounds '$(ROUNDS)' --rows $(ROWS) --peers $(PEERS)
 
 # $(call bench,PROGRAM,THP)
 bench = @for kernel in $(notdir $(wildcard build/guest/*)); do \
