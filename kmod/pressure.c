@@ -47,6 +47,20 @@ static unsigned long kswapd_margin(int nid)
 }
 
 /**
+ * pressure_of_node() - what a node is short of, for who runs ahead of kswapd
+ * @nid: which
+ *
+ * Return: pages.
+ */
+unsigned long pressure_of_node(int nid)
+{
+	struct headroom room = headroom_of_node(nid);
+
+	room.margin = max(room.margin, kswapd_margin(nid));
+	return headroom_shortage(&room);
+}
+
+/**
  * pressure_now() - what is short
  * @sc: the scan
  */
@@ -54,10 +68,9 @@ struct pressure pressure_now(const struct shrink_control *sc)
 {
 	struct headroom node = headroom_of_node(sc->nid);
 
-	if (current_is_kswapd())
-		node.margin = max(node.margin, kswapd_margin(sc->nid));
 	return (struct pressure) {
-		.node = headroom_shortage(&node),
+		.node = current_is_kswapd() ? pressure_of_node(sc->nid) :
+			headroom_shortage(&node),
 		.memcg = headroom_shortage_of_memcg(sc->memcg),
 	};
 }

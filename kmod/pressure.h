@@ -17,6 +17,7 @@ struct pressure {
 	unsigned long memcg;
 };
 
+unsigned long pressure_of_node(int nid);
 struct pressure pressure_now(const struct shrink_control *sc);
 unsigned long pressure_quota(void);
 void pressure_used(unsigned long pages);

@@ -2,8 +2,8 @@
 /*
  * The shrinker: has pages revoked, the coldest of the lowest priority first. Called
  * by the kernel when memory is short, in whatever context an allocation is made;
- * owns the module parameter "revoke". See pressure.c for how much is taken and
- * pick.c for which.
+ * owns the module parameter "revoke". See pressure.c for how much is taken, take.c
+ * for from where.
  *
  * What is reported as freed was freed: a process that calls untouched pages idle
  * gains nothing by it.
@@ -15,16 +15,14 @@
 
 #include "chunk.h"
 #include "compat.h"
-#include "pick.h"
+#include "guard.h"
 #include "pressure.h"
 #include "revoke.h"
 #include "shrink.h"
+#include "take.h"
 
 /* Pages a scan is asked for: enough to pay for picking, few enough to stop in time. */
 #define BATCH		256
-
-/* When nothing else is left, chunks in vain that often have their huge pages cut up. */
-#define LAST_RESORT	2
 
 static bool revoke = true;
 module_param(revoke, bool, 0444);
@@ -32,59 +30,6 @@ MODULE_PARM_DESC(revoke, "Take idle pages when memory is short (default Y)");
 
 static struct shrinker *shrinker;
 static bool ready;
-
-/**
- * struct visits - what has become of the picks of a scan, a bit for each
- * @tried: visited
- * @hit: and gave something
- */
-struct visits {
-	u32 tried;
-	u32 hit;
-};
-
-/*
- * Take pages up to @rank from chunks that were in vain @misses times before; from
- * those that were in vain in this scan only when it is to be tried @again.
- */
-static void take_up_to(const struct picks *picks, struct revoke_order *order,
-		       struct visits *visits, unsigned int rank, unsigned int misses, bool again)
-{
-	unsigned int i;
-
-	for (i = 0; i < picks->nr && order->taken < order->wanted; i++) {
-		const struct pick *pick = &picks->at[i];
-		struct revoke_chunk at = pick_place(pick);
-		u32 bit = 1U << i;
-
-		if (pick->rank > rank || pick->misses < misses ||
-		    (visits->tried & ~visits->hit & bit && !again))
-			continue;
-		order->min_age = pick_min_age(pick, rank);
-		if (revoke_pages(order, &at))
-			visits->hit |= bit;
-		visits->tried |= bit;
-	}
-}
-
-static void take(struct picks *picks, struct revoke_order *order)
-{
-	unsigned int rank = pick_rank(picks, order->wanted), i;
-	struct visits visits = {};
-
-	/* first what goes all, then that of which a part may be enough */
-	if (rank)
-		take_up_to(picks, order, &visits, rank - 1, 0, false);
-	take_up_to(picks, order, &visits, rank, 0, false);
-	/* not all of these could be taken: younger ones have to do */
-	take_up_to(picks, order, &visits, picks->bound, 0, true);
-	if (!order->taken) {
-		order->cut = true;
-		take_up_to(picks, order, &visits, picks->bound, LAST_RESORT, true);
-	}
-	for (i = 0; i < picks->nr; i++)
-		pick_done(&picks->at[i], visits.tried & 1U << i, visits.hit & 1U << i);
-}
 
 static unsigned long shrink_count(struct shrinker *unused, struct shrink_control *sc)
 {
@@ -109,12 +54,13 @@ static unsigned long shrink_scan(struct shrinker *unused, struct shrink_control 
 		.now = revoke_epoch(ktime_get_seconds()),
 		.wanted = shortage ? min(shortage, sc->nr_to_scan) : pressure_quota(),
 	};
-	struct picks picks = {};
+	unsigned int looked;
 
+	if (pressure.node)
+		guard_alert(sc->nid);
 	if (!order.wanted)
 		return SHRINK_STOP;
-	pick_chunks(&picks, sc, order.now);
-	take(&picks, &order);
+	looked = take_pages(sc, &order);
 	compat_account_reclaimed(order.freed);
 	if (!shortage) {
 		pressure_used(order.taken);
@@ -122,7 +68,7 @@ static unsigned long shrink_scan(struct shrinker *unused, struct shrink_control 
 	}
 	/* Looking in vain counts as work, so that it comes to an end. */
 	if (!order.freed)
-		sc->nr_scanned = max(sc->nr_to_scan, picks.looked * CHUNK_PAGES);
+		sc->nr_scanned = max(sc->nr_to_scan, looked * CHUNK_PAGES);
 	return order.freed;
 }
 
@@ -159,6 +105,7 @@ void shrink_exit(void)
 	if (!shrinker)
 		return;
 	compat_shrinker_free(shrinker);
+	guard_stop();
 	chunks_exit();
 }
 
