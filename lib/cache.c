@@ -7,6 +7,7 @@
 #include "fork.h"
 #include "heap.h"
 #include "meta.h"
+#include "span.h"
 
 /*
  * Longest list of one class: in bytes, so that a burst of one size can be
@@ -15,8 +16,8 @@
 #define LIST_BYTES	((size_t)128 << 10)
 #define LIST_OBJECTS	1024
 
-static struct cache none;		/* before the thread's first slow path */
-static struct cache gone;		/* after its teardown */
+static struct cache none = { .front = FRONT_NONE };	/* before the thread's first slow path */
+static struct cache gone = { .front = FRONT_NONE };	/* after its teardown */
 __thread struct cache *cache_self = &none;
 
 static struct meta_pool cache_pool = { .size = sizeof(struct cache) };
@@ -139,6 +140,7 @@ static void teardown(void *ptr)
 		cache->next->prev = cache->prev;
 	atomic_fetch_sub(&nr_caches, 1);
 	lock_release(&cache_lock);
+	front_close(&cache->front);
 	meta_pool_put(&cache_pool, cache);
 	cache_leave(&gate_strays);
 }
@@ -173,6 +175,7 @@ static struct cache *create(void)
 		caches = cache;
 		atomic_fetch_add(&nr_caches, 1);
 		lock_release(&cache_lock);
+		front_open(&cache->front);
 	}
 	gate_leave(&gate_strays);
 	if (!cache)
@@ -249,7 +252,7 @@ static void overflow(struct cache *cache, size_t class, void *object)
 			grow(cache, class);
 		if (!cache->room[class] && cache->limit[class])
 			give_oldest(cache, class, (cache->limit[class] + 1) / 2);
-		if (cache_push(cache, class, object))
+		if (cache->room[class] && cache_push(cache, class, object))
 			return;
 	}
 	link_set(object, NULL);
@@ -265,6 +268,16 @@ void cache_overflow(size_t class, void *object)
 	cache_leave(inside);
 }
 
+static void free_spans(struct span *span)
+{
+	struct span *next;
+
+	for (; span; span = next) {
+		next = span->next;
+		heap_span_free(span);
+	}
+}
+
 void cache_flush(void)
 {
 	struct cache *cache = own();
@@ -276,6 +289,7 @@ void cache_flush(void)
 		if (cache->limit[class])
 			shrink(cache, class, cache->limit[class]);
 	}
+	free_spans(front_empty(&cache->front));
 	gate_leave(&cache->inside);
 }
 
@@ -287,6 +301,8 @@ void cache_fork_child(bool whole)
 	lock_reset(&cache_pool.lock);
 	if (!whole)
 		cache_pool.free = NULL;
+	/* nobody holds heap_lock, if there is anything to free */
+	free_spans(front_fork_child(self ? &self->front : NULL, whole));
 	for (struct cache *cache = whole ? caches : NULL; cache; cache = next) {
 		next = cache->next;
 		if (cache != self)

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "front.h"
 #include "lock.h"
 #include "sanitize.h"
 #include "sizeclass.h"
@@ -44,6 +45,7 @@
  * @used: bytes that all lists hold when they are full
  * @hand: the class at which to look next for budget
  * @inside: whether the thread is in a slow path (fork.h)
+ * @front: large objects that it may have again
  * @next: in the list of all caches
  * @prev: likewise
  */
@@ -54,6 +56,7 @@ struct cache {
 	size_t used;
 	unsigned int hand;
 	_Atomic uint32_t inside;
+	struct front front;
 	struct cache *next;
 	struct cache *prev;
 };
@@ -72,28 +75,55 @@ static inline void *cache_pop(struct cache *cache, size_t class)
 	return object;
 }
 
-/* Whether a list is full. On x86 one compare with memory, where compilers load. */
-static inline bool cache_full(const uint32_t *room)
+#if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(__SANITIZE_THREAD__)
+#define ROOM_BELOW_ZERO	1
+#else
+#define ROOM_BELOW_ZERO	0
+#endif
+
+/*
+ * Take room for one more. On x86 by one instruction, of which compilers make four;
+ * then the room is below 0 if there was none.
+ */
+static inline bool take_room(struct cache *cache, size_t class)
 {
-#if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__)
+#if ROOM_BELOW_ZERO
 	bool full;
 
-	__asm__("cmpl $0, %1" : "=@cce"(full) : "m"(*room));
-	return full;
+	__asm__("subl $1, %c4(%2, %3, 4)" : "=@ccs"(full), "+m"(cache->room) :
+		"r"(cache), "r"(class), "i"(offsetof(struct cache, room)));
+	return !full;
 #else
-	return !*room;
+	if (!cache->room[class])
+		return false;
+	cache->room[class]--;
+	return true;
 #endif
 }
 
-/** cache_push() - an object onto the list; false when it is full */
+/**
+ * cache_push() - an object onto the list; false when it is full
+ *
+ * Then cache_is_full() must follow.
+ */
 static inline bool cache_push(struct cache *cache, size_t class, void *object)
 {
-	if (unlikely(cache_full(&cache->room[class])))
+	if (unlikely(!take_room(cache, class)))
 		return false;
-	cache->room[class]--;
 	link_set(object, cache->head[class]);
 	cache->head[class] = object;
 	return true;
+}
+
+/**
+ * cache_is_full() - after cache_push() has failed
+ *
+ * Threads that have no cache do both to the same words, which so are never above 0.
+ */
+static inline void cache_is_full(struct cache *cache, size_t class)
+{
+	if (ROOM_BELOW_ZERO)
+		cache->room[class] = 0;
 }
 
 /**

@@ -9,6 +9,7 @@
 #include <spanheap.h>
 #include "backend/backend.h"
 #include "batch.h"
+#include "front.h"
 #include "giveback.h"
 #include "heap.h"
 #include "policy/release.h"
@@ -229,10 +230,9 @@ bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
 	if (unknown == GIVE_NOTHING && known == GIVE_NOTHING)
 		return false;
 	sweep_heap(&first);
-	if (!first.left)
-		return false;
-	sweep_heap(&rest);
-	return first.left > rest.tried;
+	if (first.left)
+		sweep_heap(&rest);
+	return first.left > rest.tried || front_left();
 }
 
 static size_t release_oldest(size_t bytes, unsigned int intents)

@@ -18,7 +18,8 @@
  * @huge: whether the kernel makes huge pages unasked: then parts of one wait
  * @delay_ns: the age
  *
- * Return: whether parts of huge pages were left for later.
+ * Return: whether something was left for later: parts of huge pages, or what lies in
+ * the fronts of the span cache.
  */
 bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns);
 

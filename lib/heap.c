@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
+#include "front.h"
 #include "meta.h"
 #include "reserve.h"
 #include "sanitize.h"
@@ -61,8 +62,11 @@ bool heap_trim(uint64_t min_age_ns)
 	uint32_t at = heap_now_at_least();
 	size_t nr;
 
+	struct span *spans = front_expire(at, min_age_ns >> 20);
+
 	lock_acquire(&heap.lock);
-	nr = evict_locked(span_cache_expire(&span_cache, at, min_age_ns >> 20));
+	nr = evict_locked(spans);
+	nr += evict_locked(span_cache_expire(&span_cache, at, min_age_ns >> 20));
 	lock_release(&heap.lock);
 	return nr;
 }
@@ -161,6 +165,13 @@ void heap_span_free(struct span *span)
 	lock_release(&heap.lock);
 }
 
+void heap_note_freed(void)
+{
+	lock_acquire(&heap.lock);
+	note_freed_locked(POKE_PAGES);
+	lock_release(&heap.lock);
+}
+
 static bool extend(struct span *span, size_t by)
 {
 	struct heap_reserve *hr = span->reserve;
@@ -216,6 +227,7 @@ struct heap_counts heap_counts(void)
 	counts.committed = heap.committed;
 	counts.free = (heap.free_pages + span_cache.pages) << HEAP_PAGE_SHIFT;
 	lock_release(&heap.lock);
+	counts.free += front_counts().pages << HEAP_PAGE_SHIFT;
 	return counts;
 }
 

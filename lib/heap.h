@@ -52,11 +52,14 @@ struct span *heap_span_get(void);
 /** heap_span_put() - give the record back */
 void heap_span_put(struct span *span);
 
+/** heap_note_freed() - something came free that heap_span_free() has not seen */
+void heap_note_freed(void);
+
 /** heap_poke() - tell the scavenger, if spans were freed; outside the gate */
 void heap_poke(void);
 
 /**
- * heap_trim() - spans in the span cache become free pages
+ * heap_trim() - spans in the span cache and its fronts become free pages
  * @min_age_ns: only those that were freed so long ago
  *
  * Return: whether there were any.

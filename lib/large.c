@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 
 #include "die.h"
+#include "front.h"
 #include "heap.h"
 #include "large.h"
 #include "lookup.h"
@@ -207,11 +208,13 @@ void *large_resize(void *ptr, size_t size)
 
 struct large_counts large_counts(void)
 {
+	struct front_counts fronts = front_counts();
+
 	return (struct large_counts){
-		.allocs = counts.allocs,
-		.frees = counts.frees,
-		.alloc_bytes = counts.alloc_bytes,
-		.free_bytes = counts.free_bytes,
+		.allocs = counts.allocs + fronts.allocs,
+		.frees = counts.frees + fronts.frees,
+		.alloc_bytes = counts.alloc_bytes + (fronts.alloc_pages << HEAP_PAGE_SHIFT),
+		.free_bytes = counts.free_bytes + (fronts.free_pages << HEAP_PAGE_SHIFT),
 		.direct_bytes = counts.direct_bytes,
 	};
 }

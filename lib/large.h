@@ -3,7 +3,7 @@
  * Large objects: above CLASS_MAX one span each, straight from the page heap; the
  * largest have a mapping of their own, outside any reserve, which is gone when
  * they are freed and is moved, not copied, when they grow. The header of both is
- * out of band (struct span). All functions are called inside the gate.
+ * out of band (struct span). All functions but two are called inside the gate.
  *
  * What is largest is learnt, as glibc learns it: above DIRECT_START, until an
  * object with a mapping of its own is freed; from then on above its size, but
@@ -18,10 +18,56 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "front.h"
+#include "heap.h"
+#include "lookup.h"
+#include "sanitize.h"
+#include "span.h"
+#include "spancache.h"
+
 #define DIRECT_START	((size_t)1 << 20)
 #define DIRECT_MAX	((size_t)32 << 20)
 
-struct span;
+/**
+ * large_alloc_front() - an object that the thread has just freed; no gate needed
+ *
+ * Return: NULL when it has none of that length.
+ */
+static inline void *large_alloc_front(struct front *front, size_t size)
+{
+	size_t pages = (size + HEAP_PAGE_SIZE - 1) >> HEAP_PAGE_SHIFT;
+	struct span *span;
+
+	if (unlikely(size > FRONT_OBJECT << HEAP_PAGE_SHIFT))
+		return NULL;
+	span = front_take(front, span_cache_round(pages));
+	if (unlikely(!span))
+		return NULL;
+	UNPOISON(span->base, span->pages << HEAP_PAGE_SHIFT);
+	return span->base;
+}
+
+/**
+ * large_free_front() - keep an object for that; no gate needed
+ * @ptr: lookup_class() gives 0 for it
+ * @out: a span for heap_span_free(), or NULL
+ *
+ * Return: false when @ptr is one for large_free().
+ */
+static inline bool large_free_front(struct front *front, void *ptr, struct span **out)
+{
+	struct span *_Atomic *entry = lookup_entry(ptr);
+	struct span *span;
+
+	if (unlikely(!entry))
+		return false;
+	span = atomic_load_explicit(entry, memory_order_relaxed);
+	if (unlikely(!span || span->base != ptr || !span->reserve))
+		return false;
+	span->zeroed = false;
+	POISON(span->base, span->pages << HEAP_PAGE_SHIFT);
+	return front_put(front, span, entry, span->pages, out);
+}
 
 /**
  * large_alloc() - a large object

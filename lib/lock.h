@@ -6,7 +6,7 @@
  * is held across a system call except grow_lock in reserve.c.
  *
  * Order: grow_lock, then heap_lock, then a pool's lock (meta.c). The locks of the
- * central lists, cache_lock and meta_lock are held alone.
+ * central lists, front_lock, cache_lock and meta_lock are held alone.
  */
 #ifndef SPANHEAP_LIB_LOCK_H
 #define SPANHEAP_LIB_LOCK_H

@@ -5,13 +5,7 @@
 
 _Atomic uintptr_t lookup_root[(size_t)1 << (ADDRESS_BITS - LEAF_SHIFT)];
 
-/* A leaf: the class bytes first, since the root points at them. */
-struct leaf {
-	_Atomic uint8_t class[LEAF_PAGES];
-	struct span *_Atomic span[LEAF_PAGES];
-};
-
-static struct leaf *leaf_of(uintptr_t addr)
+static struct lookup_leaf *leaf_of(uintptr_t addr)
 {
 	uintptr_t biased;
 
@@ -21,7 +15,7 @@ static struct leaf *leaf_of(uintptr_t addr)
 				      memory_order_acquire);
 	if (!biased)
 		return NULL;
-	return (struct leaf *)(biased + (addr >> LEAF_SHIFT) * LEAF_PAGES);
+	return (struct lookup_leaf *)(biased + (addr >> LEAF_SHIFT) * LEAF_PAGES);
 }
 
 static size_t leaf_index(uintptr_t addr)
@@ -31,17 +25,14 @@ static size_t leaf_index(uintptr_t addr)
 
 struct span *lookup_span(const void *ptr)
 {
-	struct leaf *leaf = leaf_of((uintptr_t)ptr);
+	struct span *_Atomic *entry = lookup_entry(ptr);
 
-	if (!leaf)
-		return NULL;
-	return atomic_load_explicit(&leaf->span[leaf_index((uintptr_t)ptr)],
-				    memory_order_relaxed);
+	return entry ? atomic_load_explicit(entry, memory_order_relaxed) : NULL;
 }
 
 static bool make_leaf(uintptr_t index)
 {
-	struct leaf *leaf = meta_map(sizeof(*leaf));
+	struct lookup_leaf *leaf = meta_map(sizeof(*leaf));
 	uintptr_t none = 0;
 
 	if (!leaf)
@@ -69,7 +60,7 @@ bool lookup_prepare(const void *base, size_t bytes)
 
 static void set(uintptr_t addr, struct span *span, size_t class)
 {
-	struct leaf *leaf = leaf_of(addr);
+	struct lookup_leaf *leaf = leaf_of(addr);
 	size_t i = leaf_index(addr);
 
 	atomic_store_explicit(&leaf->class[i], (uint8_t)class, memory_order_relaxed);

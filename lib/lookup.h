@@ -27,6 +27,12 @@
 
 struct span;
 
+/* A leaf: the class bytes first, since the root points at them. */
+struct lookup_leaf {
+	_Atomic uint8_t class[LEAF_PAGES];
+	struct span *_Atomic span[LEAF_PAGES];
+};
+
 extern _Atomic uintptr_t lookup_root[(size_t)1 << (ADDRESS_BITS - LEAF_SHIFT)];
 
 /* lookup_class() - class of the object at @ptr, or 0: none, or a large one */
@@ -49,6 +55,25 @@ static inline size_t lookup_class(const void *ptr)
  * not in its first heap page.
  */
 struct span *lookup_span(const void *ptr);
+
+/**
+ * lookup_entry() - where the span of an object stands, to read and change it
+ *
+ * Return: NULL when @ptr lies in no leaf.
+ */
+static inline struct span *_Atomic *lookup_entry(const void *ptr)
+{
+	uintptr_t addr = (uintptr_t)ptr;
+	uintptr_t leaf;
+
+	if (unlikely(addr >> ADDRESS_BITS))
+		return NULL;
+	leaf = atomic_load_explicit(&lookup_root[addr >> LEAF_SHIFT], memory_order_relaxed);
+	if (unlikely(!leaf))
+		return NULL;
+	return &((struct lookup_leaf *)(leaf + (addr >> LEAF_SHIFT) * LEAF_PAGES))
+		->span[(addr >> HEAP_PAGE_SHIFT) & (LEAF_PAGES - 1)];
+}
 
 /**
  * lookup_prepare() - make the leaves for an address range

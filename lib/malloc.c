@@ -28,6 +28,13 @@ static __attribute__((noinline)) void *large(size_t size, size_t align, bool *ze
 	_Atomic uint32_t *inside;
 	void *ptr = NULL;
 
+	if (align <= HEAP_PAGE_SIZE) {
+		ptr = large_alloc_front(&cache_self->front, size);
+		if (ptr) {
+			*zeroed = false;
+			return ptr;
+		}
+	}
 	if (size <= PTRDIFF_MAX) {
 		inside = cache_enter();
 		ptr = large_alloc(size, align, zeroed);
@@ -40,8 +47,11 @@ static __attribute__((noinline)) void *large(size_t size, size_t align, bool *ze
 
 static __attribute__((noinline)) void *malloc_large(size_t size)
 {
+	void *ptr = large_alloc_front(&cache_self->front, size);
 	bool zeroed;
 
+	if (likely(ptr))
+		return ptr;
 	return large(size, MIN_ALIGN, &zeroed);
 }
 
@@ -76,20 +86,52 @@ PUBLIC void *NAME(malloc)(size_t size)
 	return malloc_large(size);
 }
 
+/* These keep errno, whatever is done. */
+
+static __attribute__((noinline)) void free_full(void *ptr, size_t class)
+{
+	int saved = errno;
+
+	cache_overflow(class, ptr);
+	errno = saved;
+}
+
+static __attribute__((noinline)) void free_large(void *ptr)
+{
+	int saved = errno;
+	_Atomic uint32_t *inside = cache_enter();
+
+	if (front_tell(&cache_self->front))
+		heap_note_freed();
+	large_free(ptr);
+	cache_leave(inside);
+	errno = saved;
+}
+
+static __attribute__((noinline)) void free_span(struct span *span)
+{
+	int saved = errno;
+	_Atomic uint32_t *inside = cache_enter();
+
+	heap_span_free(span);
+	cache_leave(inside);
+	errno = saved;
+}
+
 /* Large, not ours, NULL, or onto a list that is full. */
 static __attribute__((noinline)) void free_slow(void *ptr, size_t class)
 {
-	_Atomic uint32_t *inside;
-	int saved = errno;
+	struct span *out;
 
-	if (class) {
-		cache_overflow(class, ptr);
-	} else if (ptr) {
-		inside = cache_enter();
-		large_free(ptr);
-		cache_leave(inside);
-	}
-	errno = saved;
+	cache_is_full(cache_self, class);
+	if (class)
+		free_full(ptr, class);
+	else if (unlikely(!ptr))
+		return;
+	else if (unlikely(!large_free_front(&cache_self->front, ptr, &out)))
+		free_large(ptr);
+	else if (unlikely(out))
+		free_span(out);
 }
 
 PUBLIC void NAME(free)(void *ptr)

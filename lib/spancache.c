@@ -12,17 +12,6 @@
 #define PAGES_MAX	8192
 #define IN_USE_PART	16
 
-size_t span_cache_round(size_t pages)
-{
-	size_t step;
-
-	if (pages <= BINS_EXACT || pages > BIN_MAX_PAGES)
-		return pages;
-	/* 2^k < pages <= 2^(k+1), in steps of 2^k / 16 */
-	step = (size_t)1 << (63 - __builtin_clzl(pages - 1)) >> 4;
-	return (pages + step - 1) & -step;
-}
-
 /* @pages as span_cache_round() gives it; NR_BINS when there is no bin. */
 static size_t bin_of(size_t pages)
 {

@@ -33,7 +33,16 @@ struct span_cache {
 };
 
 /** span_cache_round() - the length that a span of @pages pages is given */
-size_t span_cache_round(size_t pages);
+static inline size_t span_cache_round(size_t pages)
+{
+	size_t step;
+
+	if (pages <= BINS_EXACT || pages > BIN_MAX_PAGES)
+		return pages;
+	/* 2^k < pages <= 2^(k+1), in steps of 2^k / 16 */
+	step = (size_t)1 << (63 - __builtin_clzl(pages - 1)) >> 4;
+	return (pages + step - 1) & -step;
+}
 
 /** span_cache_pop() - a span of exactly @pages pages, or NULL */
 struct span *span_cache_pop(struct span_cache *cache, size_t pages);

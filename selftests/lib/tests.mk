@@ -2,10 +2,10 @@
 # The library. Units are linked with its prefixed objects, plain and under each
 # sanitizer; whole programs with the library itself.
 
-UNITS := central figures gate heap intent options pages policy procfs sizeclass span stress
+UNITS := central figures front gate heap intent options pages policy procfs sizeclass span stress
 # central lists hand out poisoned memory: the cache above unpoisons it
 UNITS_ASAN := $(filter-out central,$(UNITS))
-UNITS_TSAN := central heap intent stress
+UNITS_TSAN := central front heap intent stress
 unit_objects = $(call lib_objects,prefixed$1,$(LIB_CORE_SRCS))
 
 $(foreach t,$(UNITS),$(call c_test,lib/$t,native,lib/$t.c,$(call unit_objects)))
@@ -18,7 +18,7 @@ build/selftests/lib/%-tsan: TEST_CFLAGS += -DSPANHEAP_PREFIXED $(SANITIZE_tsan)
 
 # Giving back, over a page heap of the test's own.
 $(call c_test,lib/giveback,native,lib/giveback.c,\
-	$(call lib_objects,prefixed,lib/giveback.c lib/batch.c lib/intent.c lib/lock.c lib/policy/release.c))
+	$(call lib_objects,prefixed,lib/giveback.c lib/batch.c lib/front.c lib/intent.c lib/lock.c lib/policy/release.c))
 
 # The scavenger's thread under the sanitizers: a program of which malloc is ours.
 $(call c_test,lib/release-asan,native,lib/release.c,build/libspanheap-prefixed-asan.a)
