@@ -45,6 +45,11 @@ static struct cache *own(void)
 	return cache_self == &none || cache_self == &gone ? NULL : cache_self;
 }
 
+bool cache_inside(void)
+{
+	return atomic_load(own() ? &own()->inside : &gate_strays);
+}
+
 bool cache_alone(void)
 {
 	return atomic_load(&nr_caches) <= (own() ? 1 : 0);

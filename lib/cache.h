@@ -145,6 +145,9 @@ _Atomic uint32_t *cache_enter(void);
 /** cache_leave() - gate_leave(), then what must wait until then */
 void cache_leave(_Atomic uint32_t *inside);
 
+/** cache_inside() - whether the calling thread may be in a slow path already */
+bool cache_inside(void);
+
 /** cache_thread() - a number for the calling thread, not 0 */
 uintptr_t cache_thread(void);
 

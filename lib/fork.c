@@ -17,8 +17,8 @@ _Atomic uint32_t *_Atomic fork_alive = &always_alive;
 _Atomic uint32_t fork_nr_epochs;
 _Atomic uint32_t gate_strays;
 
-static struct lock fork_lock;		/* one fork at a time */
 static _Atomic uint32_t turn;		/* moves when the gate opens */
+static unsigned int nested;		/* of who has closed the gate */
 
 void gate_wait(_Atomic uint32_t *inside)
 {
@@ -41,10 +41,33 @@ static void wait_until_out(_Atomic uint32_t *inside)
 		futex_wait(inside, now);
 }
 
+/* One fork at a time: closing it is taking a lock. */
+static void close_gate(uintptr_t self)
+{
+	uintptr_t open = 0;
+
+	while (!atomic_compare_exchange_strong(&fork_gate, &open, self)) {
+		uint32_t now = atomic_load(&turn);
+
+		if (atomic_load(&fork_gate))
+			futex_wait(&turn, now);
+		open = 0;
+	}
+}
+
 static void prepare(void)
 {
-	lock_acquire(&fork_lock);
-	atomic_store(&fork_gate, cache_thread());
+	uintptr_t self = cache_thread();
+
+	/* a signal handler that forks, in the midst of a fork */
+	if (atomic_load(&fork_gate) == self) {
+		nested++;
+		return;
+	}
+	/* and in the midst of a slow path: to wait for it would take for ever */
+	if (cache_inside())
+		return;
+	close_gate(self);
 	/* caches come and go from among the strays: these first */
 	wait_until_out(&gate_strays);
 	for (struct cache *cache = cache_first(); cache; cache = cache->next)
@@ -53,10 +76,15 @@ static void prepare(void)
 
 static void parent(void)
 {
+	if (atomic_load(&fork_gate) != cache_thread())
+		return;
+	if (nested) {
+		nested--;
+		return;
+	}
 	atomic_store(&fork_gate, 0);
 	atomic_fetch_add(&turn, 1);
 	futex_wake(&turn, INT32_MAX);
-	lock_release(&fork_lock);
 }
 
 static void child(void)
@@ -73,7 +101,7 @@ void gate_fork_child(_Atomic uint32_t *inside)
 	atomic_store(fork_alive, 1);
 	atomic_store(&fork_gate, 0);
 	atomic_store(&gate_strays, inside == &gate_strays);
-	lock_reset(&fork_lock);
+	nested = 0;
 	if (!whole)
 		atomic_fetch_add(&fork_nr_epochs, 1);
 	meta_fork_child(whole);

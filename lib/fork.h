@@ -15,6 +15,10 @@
  * posix_spawn and CLONE_VM share the memory and wipe nothing). If other threads
  * were running, all lists, and the free pages of the page heap, are abandoned:
  * inherited objects stay valid, and what is freed from then on is used again.
+ *
+ * A signal handler may fork too, also where it has interrupted a slow path or a
+ * fork. It closes no gate then, which would be to wait for itself. The parent goes
+ * on; the child may do what is safe in a signal handler: exec or _exit.
  */
 #ifndef SPANHEAP_LIB_FORK_H
 #define SPANHEAP_LIB_FORK_H
