@@ -61,6 +61,7 @@ deps:
 	@tools/deps/install
 	@selftests/vm/fetch-kernels
 	@selftests/fetch-kselftest
+	@selftests/glibc/fetch
 
 deps-bench:
 	@tools/deps/install tools/deps/packages-bench

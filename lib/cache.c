@@ -42,12 +42,13 @@ struct cache *cache_first(void)
 
 static struct cache *own(void)
 {
-	return cache_self == &none || cache_self == &gone ? NULL : cache_self;
+	return cache_self == &none || cache_self == &making || cache_self == &gone ?
+	       NULL : cache_self;
 }
 
 bool cache_inside(void)
 {
-	return atomic_load(own() ? &own()->inside : &gate_strays);
+	return own() ? atomic_load(&own()->inside) : cache_self == &making;
 }
 
 bool cache_alone(void)
@@ -169,6 +170,7 @@ static struct cache *create(void)
 {
 	struct cache *cache;
 
+	cache_self = &making;
 	gate_enter(&gate_strays);
 	cache = meta_pool_get(&cache_pool);
 	if (cache) {
@@ -183,8 +185,10 @@ static struct cache *create(void)
 		front_open(&cache->front);
 	}
 	gate_leave(&gate_strays);
-	if (!cache)
+	if (!cache) {
+		cache_self = &none;
 		return NULL;
+	}
 	/* in this order: pthread_setspecific may allocate */
 	cache_self = cache;
 	if (make_key())

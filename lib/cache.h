@@ -145,7 +145,7 @@ _Atomic uint32_t *cache_enter(void);
 /** cache_leave() - gate_leave(), then what must wait until then */
 void cache_leave(_Atomic uint32_t *inside);
 
-/** cache_inside() - whether the calling thread may be in a slow path already */
+/** cache_inside() - whether the calling thread is in a slow path already */
 bool cache_inside(void);
 
 /** cache_thread() - a number for the calling thread, not 0 */

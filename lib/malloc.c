@@ -274,9 +274,10 @@ PUBLIC int NAME(posix_memalign)(void **out, size_t align, size_t size)
 	if (!power_of_two(align) || align % sizeof(void *))
 		return EINVAL;
 	ptr = malloc_align(align, size);
-	errno = saved;
+	/* and errno is ENOMEM too, as glibc has it */
 	if (!ptr)
 		return ENOMEM;
+	errno = saved;
 	*out = ptr;
 	return 0;
 }
