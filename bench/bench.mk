@@ -11,12 +11,21 @@ build/bench/%: bench/%.c
 # Calls of malloc that are not optimised away, and none by way of a stub.
 build/bench/micro: BENCH_CFLAGS = -fno-builtin -fno-plt
 
+LOADS := $(patsubst %.c,build/%,$(wildcard bench/loads/*.c))
+$(LOADS): BENCH_CFLAGS = -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+$(LOADS): BENCH_LIBS = -pthread -lm
+
+build/bench/real/source.c: bench/real/sources.py
+	@mkdir -p $(@D)
+	$(call run,MAKE)$< $(@D)
+
 # all of it by default; see `make help`
 ROWS ?=
 ROUNDS ?= 5
 PEERS ?=
 .PHONY: run-bench
-run-bench: build/libspanheap.so.1 build/bench/launch build/bench/micro
+run-bench: build/libspanheap.so.1 build/bench/launch build/bench/micro $(LOADS) \
+		build/bench/real/source.c
 	@bench/compare --rounds '$(ROUNDS)' --rows $(ROWS) --peers $(PEERS)
 
 # $(call bench,PROGRAM,THP)
@@ -43,4 +52,4 @@ bench-giveback: build/bench/giveback-cost $(KVERS:%=build/kmod/%/spanheap.ko)
 	$(call bench,$<,never)
 	$(call bench,$<,always)
 
--include $(patsubst bench/%.c,build/bench/%.d,$(wildcard bench/*.c))
+-include $(patsubst bench/%.c,build/bench/%.d,$(wildcard bench/*.c bench/loads/*.c))
