@@ -17,6 +17,7 @@
 #define LIST_OBJECTS	1024
 
 static struct cache none = { .front = FRONT_NONE };	/* before the thread's first slow path */
+static struct cache making = { .front = FRONT_NONE };	/* while it gets its own */
 static struct cache gone = { .front = FRONT_NONE };	/* after its teardown */
 __thread struct cache *cache_self = &none;
 
