@@ -107,6 +107,16 @@ def peaks_of(rows, peaks, judged, allocators):
     return text
 
 
+def multiples(rows, middle, allocators):
+    """The picture's data: each as a multiple of the best of its row, tab-separated."""
+    text = ["\t".join(["row", *allocators])]
+    for row, unit in rows:
+        of = middle[row]
+        text.append("\t".join([row, *(f"{over(of[who], min(of.values()), unit):.3f}" if who in of else "-"
+                                      for who in allocators)]))
+    return "\n".join(text) + "\n"
+
+
 def verdict(rows, sets, middle, peaks, judged, allocators):
     """What of the aim is missed: [sentence]."""
     text = []
