@@ -29,11 +29,12 @@ echo "TAP version 13"
 echo "1..$((6 * $(echo "$kernels" | wc -w)))"
 for kernel in $kernels; do
 	selftests/vm/run --kernel "$kernel" --no-module --log "$log" -- sh -c '
+		# first: the kernel stops to look at locks when it has found a bug
+		grep -q "debug_locks: *1" /proc/lockdep_stats && test -e /sys/kernel/debug/kmemleak &&
+			echo leaks and locks looked for > /dev/kmsg
 		for bug in READ_AFTER_FREE CORRUPT_LIST_ADD REFCOUNT_ADD_OVERFLOW ARRAY_BOUNDS; do
 			echo $bug > /sys/kernel/debug/provoke-crash/DIRECT
-		done
-		grep -q "debug_locks: *1" /proc/lockdep_stats && test -e /sys/kernel/debug/kmemleak &&
-			echo leaks and locks looked for > /dev/kmsg' >/dev/null 2>&1
+		done' >/dev/null 2>&1
 	status=$?
 	check "$kernel: the runner fails" [ $status = 123 ]
 	check "$kernel: KASAN" says 'BUG: KASAN: .*use-after-free'
