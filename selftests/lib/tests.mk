@@ -32,6 +32,8 @@ PROGRAMS := abort descriptor fork limits pressure release shortage threads
 $(foreach t,$(PROGRAMS),$(call c_test,lib/$t,both,lib/$t.c,build/libspanheap.so))
 $(call c_test,lib/pressure-procfs,both,lib/pressure.c,build/libspanheap.so)
 build/selftests/lib/pressure-procfs: TEST_CFLAGS += -DON_PROCFS
+$(call c_test,lib/overcommit,guest,lib/limits.c,build/libspanheap.so)
+build/selftests/lib/overcommit: TEST_CFLAGS += -DOVERCOMMIT
 $(call c_test,lib/malloc,native,lib/malloc.c,build/libspanheap.so)
 $(call c_test,lib/malloc-static,native,lib/malloc.c,build/libspanheap.a)
 
