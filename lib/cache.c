@@ -4,8 +4,10 @@
 
 #include "cache.h"
 #include "central.h"
+#include "die.h"
 #include "fork.h"
 #include "heap.h"
+#include "lookup.h"
 #include "meta.h"
 #include "span.h"
 
@@ -73,18 +75,26 @@ static size_t share(void)
 	       bytes < CACHE_BYTES_MIN ? CACHE_BYTES_MIN : bytes;
 }
 
+/* A list that does not lead where it should: a free object has been written to. */
+static void *checked(void *object, size_t class)
+{
+	if (unlikely((uintptr_t)object >> ADDRESS_BITS || lookup_class(object) != class))
+		die("a free object was written to, or freed twice: its list leads to", object);
+	return object;
+}
+
 /* Give the @nr objects that have been in the list for longest back. */
 static void give_oldest(struct cache *cache, size_t class, uint32_t nr)
 {
 	uint32_t keep = cache->limit[class] - cache->room[class] - nr;
-	void *list = cache->head[class];
+	void *list = checked(cache->head[class], class);
 
 	if (keep) {
 		void *last = list;
 
 		for (uint32_t i = 1; i < keep; i++)
-			last = link_get(last);
-		list = link_get(last);
+			last = checked(link_get(last), class);
+		list = checked(link_get(last), class);
 		link_set(last, NULL);
 	} else {
 		cache->head[class] = NULL;
@@ -230,6 +240,9 @@ static void *refill(struct cache *cache, size_t class)
 	unsigned int want = 1, got;
 
 	if (cache) {
+		if (unlikely(cache->room[class] != cache->limit[class]))
+			die("a free object was written to, or freed twice: its list ends too early, class",
+			    (void *)class);
 		grow(cache, class);
 		want = class_info[class].batch;
 		if (want > cache->limit[class])

@@ -209,7 +209,7 @@ static struct span *span_of(size_t class, void *object)
 	struct span *span = lookup_span(object);
 
 	if (unlikely(!span || span->class != class))
-		die("free() of something that is not an object", object);
+		die("free() of something that is not an object, or a free one was written to", object);
 	return span;
 }
 

@@ -109,6 +109,83 @@ static void free_small_middle(void)
 	pthread_join(thread, NULL);
 }
 
+/*
+ * A free object is written to: the link in it leads elsewhere. Seen when the list is
+ * given back, or is empty sooner than it should be.
+ */
+static void *write_to_free(void *link)
+{
+	void *p = do_malloc(100);
+
+	for (int i = 0; i < 4; i++)
+		((void **)p)[1] = do_malloc(100);
+	do_free(((void **)p)[1]);
+	do_free(p);
+	*(void *volatile *)p = link;
+	return p;
+}
+
+static void *link_to_static(void *arg)
+{
+	(void)arg;
+	return write_to_free(static_memory);
+}
+
+static void *link_to_nowhere(void *arg)
+{
+	(void)arg;
+	return write_to_free((void *)0x4141414141414141);
+}
+
+static void *link_to_another_class(void *arg)
+{
+	(void)arg;
+	return write_to_free(do_malloc(1000));
+}
+
+static void in_a_thread(void *(*run)(void *))
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, run, NULL);
+	pthread_join(thread, NULL);
+}
+
+static void write_link_to_static(void)
+{
+	in_a_thread(link_to_static);
+}
+
+static void write_link_to_nowhere(void)
+{
+	in_a_thread(link_to_nowhere);
+}
+
+static void write_link_to_another_class(void)
+{
+	in_a_thread(link_to_another_class);
+}
+
+static void write_zeros(void)
+{
+	write_to_free(NULL);
+	for (int i = 0; i < 10; i++)
+		do_malloc(100);
+}
+
+/* In the half of a full list that is kept. */
+static void write_link_to_nowhere_in_a_long_list(void)
+{
+	void *ptrs[5000];
+
+	for (int i = 0; i < 5000; i++)
+		ptrs[i] = do_malloc(100);
+	for (int i = 0; i < 5000; i++) {
+		do_free(ptrs[i]);
+		*(void *volatile *)ptrs[i] = (void *)0x4141414141414141;
+	}
+}
+
 FIXTURE(abort)
 {
 	char text[512];
@@ -135,6 +212,11 @@ CASE(realloc_inside_large, "invalid pointer");
 CASE(free_small_twice, "double free");
 CASE(free_twice_in_two_threads, "double free");
 CASE(free_small_middle, "middle of an object");
+CASE(write_link_to_static, "was written to");
+CASE(write_link_to_nowhere, "was written to");
+CASE(write_link_to_another_class, "was written to");
+CASE(write_link_to_nowhere_in_a_long_list, "was written to");
+CASE(write_zeros, "was written to");
 
 FIXTURE_SETUP(abort)
 {

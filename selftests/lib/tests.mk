@@ -58,3 +58,6 @@ $(call script_test,lib/redis,guest,lib/redis.sh)
 GUEST_ADD += $(foreach p,redis-server redis-cli,$(firstword $(wildcard build/bin/$p /usr/bin/$p)))
 
 $(call script_test,lib/real,native,lib/real.sh)
+
+$(call script_test,lib/watchers,native,lib/watchers.sh)
+build/selftests/lib/watchers: build/libspanheap.so.1
