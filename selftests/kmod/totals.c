@@ -5,11 +5,13 @@
  * for 32 bits. Needs root.
  */
 #include <grp.h>
+#include <linux/mempolicy.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "kselftest_harness.h"
 
@@ -69,6 +71,22 @@ static void lay_out(struct device_heap *heap)
 	drain_batches();
 }
 
+/* Pages of a range, written to on one node: 0, or -1 when they lie elsewhere. */
+static int settle(char *at, size_t length, unsigned int node)
+{
+	unsigned long mask = 1UL << node;
+	int where;
+
+	if (syscall(SYS_mbind, at, length, MPOL_BIND, &mask, 8 * sizeof(mask), 0))
+		return -1;
+	memset(at, 1, length);
+	for (size_t i = 0; i < length; i += PAGE)
+		if (syscall(SYS_get_mempolicy, &where, NULL, 0, at + i, MPOL_F_NODE | MPOL_F_ADDR) ||
+		    where != (int)node)
+			return -1;
+	return 0;
+}
+
 static int ask(int fd, struct spanheap_totals *args)
 {
 	args->nr_nodes = args->nodes ? NODES : 0;
@@ -112,6 +130,27 @@ TEST_F(totals, nodes_add_up)
 	}
 	EXPECT_EQ(MIB, resident);
 	EXPECT_EQ(self->args.revoked, revoked);
+}
+
+/* 1 MiB in use on the last node, 2 idle on the first: each where the kernel put it. */
+TEST_F(totals, nodes_differ)
+{
+	unsigned int last;
+
+	madvise(self->heap.memory, self->heap.length, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, ask(self->heap.fd, &self->args));
+	last = self->args.nr_nodes - 1;
+	if (!last)
+		SKIP(return, "one node");
+	ASSERT_EQ(0, settle(self->heap.memory, MIB, last));
+	ASSERT_EQ(0, settle(self->heap.memory + MIB, 2 * MIB, 0));
+	device_say(&self->heap, 0, MIB, SPANHEAP_IN_USE);
+	device_say(&self->heap, MIB, 2 * MIB, SPANHEAP_IDLE);
+	ASSERT_EQ(0, ask(self->heap.fd, &self->args));
+	EXPECT_EQ(0, self->nodes[0].memory.bytes[SPANHEAP_IN_USE][SPANHEAP_RESIDENT]);
+	EXPECT_EQ(2 * MIB, self->nodes[0].memory.bytes[SPANHEAP_IDLE][SPANHEAP_RESIDENT]);
+	EXPECT_EQ(MIB, self->nodes[last].memory.bytes[SPANHEAP_IN_USE][SPANHEAP_RESIDENT]);
+	EXPECT_EQ(0, self->nodes[last].memory.bytes[SPANHEAP_IDLE][SPANHEAP_RESIDENT]);
 }
 
 TEST_F(totals, without_a_walk_and_nodes)

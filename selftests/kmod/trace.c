@@ -242,4 +242,61 @@ TEST_F(trace, what_a_pipe_holds_is_not_freed)
 	EXPECT_EQ(absent - 16 * PAGE, sum_of(sums.freed));
 }
 
+/* An event of this process or heap whose figures are as they should be. */
+struct sought {
+	unsigned long long key;
+	unsigned long long figures[3];
+	unsigned int found;
+};
+
+static void find_order(const char *fields, void *arg)
+{
+	struct sought *sought = arg;
+	unsigned long long pid, figures[3];
+
+	if (sscanf(fields, "pid=%llu wanted=%llu taken=%llu asked=%llu", &pid, &figures[0],
+		   &figures[1], &figures[2]) == 4 && pid == sought->key)
+		sought->found += !memcmp(figures, sought->figures, sizeof(figures));
+}
+
+static void find_hint(const char *fields, void *arg)
+{
+	struct sought *sought = arg;
+	unsigned long long heap, figures[3];
+
+	if (sscanf(fields, "heap=%llu level=%llu wanted=%llu headroom=%llu", &heap, &figures[0],
+		   &figures[1], &figures[2]) == 4 && heap == sought->key)
+		sought->found += !memcmp(figures, sought->figures, sizeof(figures));
+}
+
+/* A third of what is ordered is idle, and goes; the rest comes as a hint. */
+TEST_F(trace, order_and_hint_are_told)
+{
+	struct spanheap_order order = {
+		.size = sizeof(order), .pid = getpid(), .bytes = 12 * MIB,
+	};
+	struct sought sought = { .key = getpid() };
+	struct spanheap_event event;
+
+	memset(self->heap.memory, 1, LENGTH);
+	device_say(&self->heap, 0, LENGTH, SPANHEAP_IN_USE);
+	device_say(&self->heap, 0, 4 * MIB, SPANHEAP_IDLE);
+	ASSERT_EQ(0, device_do(self->heap.fd, SPANHEAP_IOC_ORDER, &order));
+	sought.figures[0] = 12 * MIB;
+	sought.figures[1] = gone(&self->heap, self->pagemap);
+	sought.figures[2] = 12 * MIB - sought.figures[1];
+	EXPECT_EQ(self->revokes ? 4 * MIB : 0, sought.figures[1]);
+	ASSERT_TRUE(tracefs_each("spanheap_order", find_order, &sought));
+	EXPECT_EQ(1, sought.found);
+
+	ASSERT_EQ(sizeof(event), read(self->heap.fd, &event, sizeof(event)));
+	EXPECT_EQ(12 * MIB - sought.figures[1], event.ordered);
+	sought = (struct sought) {
+		.key = self->heap.reg.heap_id,
+		.figures = { event.level, event.wanted, event.headroom },
+	};
+	ASSERT_TRUE(tracefs_each("spanheap_hint", find_hint, &sought));
+	EXPECT_EQ(1, sought.found);
+}
+
 TEST_HARNESS_MAIN
