@@ -35,8 +35,8 @@ enum spanheap_release {
  * @frees: objects freed since the start
  * @heap_alloc: bytes of live objects, by the size of their class
  * @heap_sys: address space of the heap, without metadata
- * @heap_idle: spans with no object
- * @heap_inuse: spans with at least one object
+ * @heap_idle: spans with no object, and pages of others that were given back
+ * @heap_inuse: spans with at least one object, but for those pages
  * @heap_released: part of @heap_idle that is given back: lazily freed, truly
  *	freed or revoked
  * @heap_objects: number of live objects

@@ -8,26 +8,48 @@
 #include "lookup.h"
 #include "sanitize.h"
 #include "span.h"
+#include "spanpages.h"
+
+/**
+ * struct span_list - spans, linked both ways
+ * @first: where objects are taken from
+ * @last: those that came last are at the end
+ * @nr: their number
+ */
+struct span_list {
+	struct span *first;
+	struct span *last;
+	size_t nr;
+};
 
 /**
  * struct central - the list of one class
- * @lock: for the list, and to claim objects of its spans
- * @first: spans with free objects; those that came last are at the end
- * @last: likewise
- * @incoming: spans on their way to the list, a stack
+ * @lock: for the lists, and to claim objects of their spans
+ * @near: spans with free objects
+ * @far: spans of which all free objects touched pages that are away when they were
+ *	last looked at: taken from when @near is empty
+ * @incoming: spans on their way to @near, a stack
  * @taken: see struct central_counts
  * @given: likewise
  * @spans: likewise
+ * @high: most objects that were out since the scavenger was told of the class
  */
 struct central {
 	struct lock lock;
-	struct span *first;
-	struct span *last;
+	struct span_list near;
+	struct span_list far;
 	struct span *_Atomic incoming;
 	_Atomic uint64_t taken;
 	_Atomic uint64_t given;
 	_Atomic uint64_t spans;
+	_Atomic uint64_t high;
 } __attribute__((aligned(64)));
+
+/* So many bytes fewer are out before the scavenger hears of it. */
+#define TELL_BYTES	((uint64_t)2 << 20)
+
+/* So many spans are looked at in one hold of the lock, some 500 instructions each. */
+#define WALK_SPANS	32
 
 static struct central centrals[NR_CLASSES];
 
@@ -43,36 +65,47 @@ static void push_incoming(struct central *central, struct span *span)
 
 static void prepend_locked(struct central *central, struct span *span)
 {
+	struct span_list *list = &central->near;
+
+	span->far = false;
 	span->prev = NULL;
-	span->next = central->first;
-	if (central->first)
-		central->first->prev = span;
+	span->next = list->first;
+	if (list->first)
+		list->first->prev = span;
 	else
-		central->last = span;
-	central->first = span;
+		list->last = span;
+	list->first = span;
+	list->nr++;
 }
 
-static void append_locked(struct central *central, struct span *span)
+static void append_locked(struct central *central, struct span *span, bool far)
 {
+	struct span_list *list = far ? &central->far : &central->near;
+
+	span->far = far;
 	span->next = NULL;
-	span->prev = central->last;
-	if (central->last)
-		central->last->next = span;
+	span->prev = list->last;
+	if (list->last)
+		list->last->next = span;
 	else
-		central->first = span;
-	central->last = span;
+		list->first = span;
+	list->last = span;
+	list->nr++;
 }
 
 static void unlink_locked(struct central *central, struct span *span)
 {
+	struct span_list *list = span->far ? &central->far : &central->near;
+
 	if (span->prev)
 		span->prev->next = span->next;
 	else
-		central->first = span->next;
+		list->first = span->next;
 	if (span->next)
 		span->next->prev = span->prev;
 	else
-		central->last = span->prev;
+		list->last = span->prev;
+	list->nr--;
 }
 
 /*
@@ -89,7 +122,7 @@ static struct span *drain_locked(struct central *central, struct span *empty)
 	for (; span; span = next) {
 		next = span->next;
 		if (span_link_locked(span)) {
-			append_locked(central, span);
+			append_locked(central, span, false);
 		} else {
 			span->next = empty;
 			empty = span;
@@ -115,22 +148,69 @@ static void release_all(struct central *central, struct span *span)
 	}
 }
 
+/* Where a span belongs of which as much as possible has been claimed. */
+static void sort_locked(struct central *central, struct span *span)
+{
+	if (!span_looks_full(span)) {
+		if (!span->away || span->far)
+			return;
+		unlink_locked(central, span);
+		append_locked(central, span, true);
+		return;
+	}
+	/* off the list before the flag is clear: who sets it pushes */
+	unlink_locked(central, span);
+	if (!span_unlist_locked(span))
+		prepend_locked(central, span);
+}
+
+static unsigned int take_near_locked(struct central *central, unsigned int want, void **objects)
+{
+	struct span *span;
+	unsigned int got = 0;
+
+	while (got < want && (span = central->near.first)) {
+		unsigned int here = span_claim_locked(span, want - got, objects + got);
+
+		got += here;
+		if (got < want || span_looks_full(span))
+			sort_locked(central, span);
+	}
+	return got;
+}
+
+/* From one span: pages come back no faster than they are needed. */
+static unsigned int take_far_locked(struct central *central, unsigned int want, void **objects)
+{
+	struct span *span = central->far.first;
+	unsigned int got;
+
+	if (!span)
+		return 0;
+	got = span_claim_locked(span, want, objects);
+	if (!got)
+		got = span_claim_far_locked(span, want, objects);
+	/* what else lies on these pages is near now; or the module is at them */
+	unlink_locked(central, span);
+	if (got)
+		prepend_locked(central, span);
+	else
+		append_locked(central, span, true);
+	if (span_looks_full(span))
+		sort_locked(central, span);
+	return got;
+}
+
 static unsigned int take_listed(struct central *central, unsigned int want, void **objects)
 {
-	struct span *span, *empty;
-	unsigned int got = 0;
+	struct span *empty;
+	unsigned int got;
 
 	lock_acquire(&central->lock);
 	empty = drain_locked(central, NULL);
-	while (got < want && (span = central->first)) {
-		got += span_claim_locked(span, want - got, objects + got);
-		if (!span_looks_full(span))
-			continue;
-		/* off the list before the flag is clear: who sets it pushes */
-		unlink_locked(central, span);
-		if (!span_unlist_locked(span))
-			prepend_locked(central, span);
-	}
+	got = take_near_locked(central, want, objects);
+	if (!got)
+		got = take_far_locked(central, want, objects);
 	lock_release(&central->lock);
 	release_all(central, empty);
 	return got;
@@ -213,6 +293,22 @@ static struct span *span_of(size_t class, void *object)
 	return span;
 }
 
+/* Objects have come back, perhaps whole pages of them: not so if as many go out. */
+static void note_given(struct central *central, size_t class, uint64_t nr)
+{
+	uint64_t given = atomic_fetch_add_explicit(&central->given, nr, memory_order_relaxed);
+	uint64_t out = atomic_load_explicit(&central->taken, memory_order_relaxed) - given;
+	uint64_t high = atomic_load_explicit(&central->high, memory_order_relaxed);
+
+	if (out > high)
+		atomic_store_explicit(&central->high, high = out, memory_order_relaxed);
+	out -= nr;
+	if ((high - out) * class_info[class].size < TELL_BYTES)
+		return;
+	atomic_store_explicit(&central->high, out, memory_order_relaxed);
+	heap_note_freed();
+}
+
 void central_give(size_t class, void *list)
 {
 	struct central *central = &centrals[class];
@@ -243,7 +339,7 @@ void central_give(size_t class, void *list)
 		if (groups[i].span)
 			give_group(central, &groups[i]);
 	}
-	atomic_fetch_add_explicit(&central->given, nr, memory_order_relaxed);
+	note_given(central, class, nr);
 }
 
 void central_trim(void)
@@ -259,6 +355,83 @@ void central_trim(void)
 		lock_release(&central->lock);
 		release_all(central, empty);
 	}
+}
+
+/* The next span that this walk is to visit, or NULL. */
+static struct span *next_visit_locked(struct central *central, struct central_walk *walk)
+{
+	struct span *span;
+
+	if (!walk->begun) {
+		walk->begun = true;
+		walk->near = central->near.nr;
+		walk->far = central->far.nr;
+	}
+	if (walk->near && (span = central->near.first)) {
+		walk->near--;
+		return span;
+	}
+	walk->near = 0;
+	if (walk->far && (span = central->far.first)) {
+		walk->far--;
+		return span;
+	}
+	walk->far = 0;
+	return NULL;
+}
+
+/* To the end of the list that it belongs on: a walk goes round once. */
+static void visited_locked(struct central *central, struct span *span)
+{
+	unlink_locked(central, span);
+	append_locked(central, span, span->away && !span_has_near(span));
+}
+
+static void work(struct central *central, struct central_walk *walk, struct span *span,
+		 struct group *group)
+{
+	uint64_t done = walk->work(span, walk->pages, walk->arg);
+
+	lock_acquire(&central->lock);
+	span_pages_away(span, done);
+	lock_release(&central->lock);
+	give_group(central, group);
+}
+
+bool central_walk(size_t class, struct central_walk *walk)
+{
+	struct central *central = &centrals[class];
+	struct span *span = NULL, *empty;
+	struct group group = { 0 };
+	bool more = true;
+
+	walk->pages = 0;
+	lock_acquire(&central->lock);
+	empty = drain_locked(central, NULL);
+	for (unsigned int i = 0; i < WALK_SPANS && !walk->pages; i++) {
+		span = next_visit_locked(central, walk);
+		more = span;
+		if (!span)
+			break;
+		walk->pages = walk->look(span, walk->arg);
+		visited_locked(central, span);
+		if (!walk->pages)
+			continue;
+		/* ours, so that nobody else claims them meanwhile */
+		group.span = span;
+		span_pages_objects(span, walk->pages, group.bits);
+		span_claim_bits_locked(span, group.bits);
+		for (unsigned int w = 0; w < SPAN_WORDS; w++)
+			group.nr += (unsigned int)__builtin_popcountll(group.bits[w]);
+		/* nothing but the tail: then nothing keeps the span here */
+		if (!group.nr)
+			walk->pages = 0;
+	}
+	lock_release(&central->lock);
+	release_all(central, empty);
+	if (walk->pages)
+		work(central, walk, span, &group);
+	return more;
 }
 
 struct central_counts central_counts(size_t class)
@@ -280,8 +453,8 @@ void central_fork_child(bool whole)
 		lock_reset(&central->lock);
 		if (whole)
 			continue;
-		central->first = NULL;
-		central->last = NULL;
+		central->near = (struct span_list){ 0 };
+		central->far = (struct span_list){ 0 };
 		atomic_store_explicit(&central->incoming, NULL, memory_order_relaxed);
 	}
 }

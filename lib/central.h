@@ -21,6 +21,8 @@
 /** Most objects that one central_take() fetches. */
 #define CENTRAL_BATCH_MAX	64
 
+struct span;
+
 /**
  * central_take() - fetch free objects
  * @want: at most so many, at most CENTRAL_BATCH_MAX
@@ -38,6 +40,32 @@ void central_give(size_t class, void *list);
 
 /** central_trim() - give back empty spans that wait to be found */
 void central_trim(void);
+
+/**
+ * struct central_walk - one round over the spans of a class
+ * @look: called for each span that has free objects, under the class's lock. May
+ *	hand pages over. Return: pages for @work, only free objects on them
+ * @work: called with no lock, while nobody else can have the objects on @pages.
+ *	Return: those that are away now
+ * @arg: for both
+ * The rest is central_walk()'s, all zeros at first.
+ */
+struct central_walk {
+	uint64_t (*look)(struct span *span, void *arg);
+	uint64_t (*work)(struct span *span, uint64_t pages, void *arg);
+	void *arg;
+	uint64_t pages;
+	size_t near;
+	size_t far;
+	bool begun;
+};
+
+/**
+ * central_walk() - the next few spans
+ *
+ * Call it until it returns false, and leave the gate between calls.
+ */
+bool central_walk(size_t class, struct central_walk *walk);
 
 /**
  * struct central_counts - what has passed through a central list

@@ -12,6 +12,7 @@
 #include "front.h"
 #include "giveback.h"
 #include "heap.h"
+#include "partial.h"
 #include "policy/release.h"
 
 /* Base pages in a huge page. */
@@ -212,6 +213,23 @@ static struct order order_for(enum give_back action, bool whole)
 	}
 }
 
+/* The same for pages inside partly used spans. */
+static struct partial partial_for(const struct order order[2], size_t limit)
+{
+	return (struct partial){
+		.action = { order[0].action, order[1].action },
+		.intents = { order[0].intents, order[1].intents },
+		.epoch = policy_epoch(now_ns()),
+		.limit = limit,
+	};
+}
+
+/* What is given back by itself splits huge pages, always. */
+static unsigned int looks_for(const struct order *order, uint64_t delay_ns)
+{
+	return !delay_ns ? 0 : order->whole ? SPLIT_AGE_FACTOR : 1;
+}
+
 bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
 {
 	enum give_back unknown = policy_action(mode, false, device);
@@ -226,18 +244,25 @@ bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
 		.age_ns = delay_ns * SPLIT_AGE_FACTOR,
 		.limit = SIZE_MAX,
 	};
+	struct partial partial;
 
 	if (unknown == GIVE_NOTHING && known == GIVE_NOTHING)
 		return false;
+	partial = partial_for(first.order, SIZE_MAX);
+	for (int i = 0; i < 2; i++)
+		partial.looks[i] = looks_for(&first.order[i], delay_ns);
+	partial_sweep(&partial);
 	sweep_heap(&first);
 	if (first.left)
 		sweep_heap(&rest);
-	return first.left > rest.tried || front_left();
+	return first.left > rest.tried || partial.pending || front_left();
 }
 
 static size_t release_oldest(size_t bytes, unsigned int intents)
 {
 	struct order order = { GIVE_RELEASED, intents, false };
+	struct order orders[2] = { order, order };
+	struct partial partial;
 	size_t limit = (bytes + BASE_PAGE_SIZE - 1) >> BASE_PAGE_SHIFT;
 	size_t done = 0;
 	uint64_t age;
@@ -252,6 +277,11 @@ static size_t release_oldest(size_t bytes, unsigned int intents)
 			sweep_heap(&s);
 			done += s.done;
 		}
+	}
+	if (done < limit) {
+		partial = partial_for(orders, limit - done);
+		partial_sweep(&partial);
+		done += partial.done;
 	}
 	return done << BASE_PAGE_SHIFT;
 }
@@ -275,7 +305,9 @@ size_t giveback_all(void)
 		false,
 	};
 	struct sweep s = { .order = { order, order }, .limit = SIZE_MAX };
+	struct partial partial = partial_for(s.order, SIZE_MAX);
 
+	partial_sweep(&partial);
 	sweep_heap(&s);
-	return s.done << BASE_PAGE_SHIFT;
+	return (s.done + partial.done) << BASE_PAGE_SHIFT;
 }

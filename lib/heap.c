@@ -8,6 +8,7 @@
 #include "scavenger.h"
 #include "span.h"
 #include "spancache.h"
+#include "spanpages.h"
 
 /* So much is freed before the scavenger hears of it again. */
 #define POKE_PAGES		(((size_t)2 << 20) >> HEAP_PAGE_SHIFT)
@@ -119,6 +120,7 @@ static struct span *cut(size_t pages, size_t align)
 	span->reserve = hr;
 	span->class = 0;
 	span->zeroed = zeroed;
+	span->away = 0;
 	return span;
 }
 
@@ -151,6 +153,7 @@ static void note_freed_locked(size_t pages)
 
 void heap_span_free(struct span *span)
 {
+	bool away = span_pages_forget(span);
 	uint32_t at = heap_now();
 	size_t in_use;
 
@@ -161,7 +164,12 @@ void heap_span_free(struct span *span)
 	lock_acquire(&heap.lock);
 	in_use = heap.committed - (heap.free_pages << HEAP_PAGE_SHIFT);
 	note_freed_locked(span->pages);
-	evict_locked(span_cache_push(&span_cache, span, in_use >> HEAP_PAGE_SHIFT));
+	/* what is in the span cache is IN_USE */
+	if (away)
+		span->next = NULL;
+	else
+		span = span_cache_push(&span_cache, span, in_use >> HEAP_PAGE_SHIFT);
+	evict_locked(span);
 	lock_release(&heap.lock);
 }
 

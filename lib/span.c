@@ -2,6 +2,7 @@
 #include "die.h"
 #include "fork.h"
 #include "span.h"
+#include "spanpages.h"
 
 #define COUNT_MASK	0xffffu
 #define COUNT_BIAS	0x4000u		/* a count of zero */
@@ -39,7 +40,11 @@ void span_init(struct span *span, size_t class)
 {
 	unsigned int left = class_info[class].objects;
 
-	span->class = (uint32_t)class;
+	span->class = (uint8_t)class;
+	span->far = false;
+	span->looks = 0;
+	span->seen = 0;
+	span->away = 0;
 	for (unsigned int w = 0; w < SPAN_WORDS; w++) {
 		unsigned int here = left < 64 ? left : 64;
 		uint64_t word = here == 64 ? ~0ull : (1ull << here) - 1;
@@ -99,9 +104,28 @@ enum span_fate span_give(struct span *span, const uint64_t bits[SPAN_WORDS],
 	return fate;
 }
 
+/* Not to be claimed: what touches a page that is away. */
+static const uint64_t *far_objects(const struct span *span, uint64_t bits[SPAN_WORDS])
+{
+	static const uint64_t none[SPAN_WORDS];
+
+	if (!span->away)
+		return none;
+	span_pages_objects(span, span->away, bits);
+	return bits;
+}
+
+static void note_claimed(struct span *span, unsigned int nr)
+{
+	span->seen = 0;
+	atomic_fetch_sub_explicit(&span->state, nr, memory_order_acq_rel);
+}
+
 unsigned int span_claim_locked(struct span *span, unsigned int max, void **objects)
 {
 	const struct class_info *info = &class_info[span->class];
+	uint64_t bits[SPAN_WORDS];
+	const uint64_t *far = far_objects(span, bits);
 	unsigned int got = 0;
 
 	for (unsigned int w = 0; w < SPAN_WORDS && w * 64 < info->objects; w++) {
@@ -109,6 +133,7 @@ unsigned int span_claim_locked(struct span *span, unsigned int max, void **objec
 		uint64_t claim = 0;
 
 		/* bits only appear while we have the lock */
+		free &= ~far[w];
 		while (free && got < max) {
 			unsigned int bit = (unsigned int)__builtin_ctzll(free);
 
@@ -122,8 +147,55 @@ unsigned int span_claim_locked(struct span *span, unsigned int max, void **objec
 		if (got == max)
 			break;
 	}
-	atomic_fetch_sub_explicit(&span->state, got, memory_order_acq_rel);
+	note_claimed(span, got);
 	return got;
+}
+
+unsigned int span_claim_far_locked(struct span *span, unsigned int max, void **objects)
+{
+	const struct class_info *info = &class_info[span->class];
+	unsigned int got = 0;
+
+	for (unsigned int i = 0; i < info->objects && got < max; i++) {
+		uint64_t away;
+
+		if (!(atomic_load_explicit(&span->free[i / 64], memory_order_relaxed) >>
+		      (i % 64) & 1))
+			continue;
+		away = span_pages_of(span, i) & span->away;
+		if (away && !span_pages_take(span, away))
+			continue;
+		atomic_fetch_and_explicit(&span->free[i / 64], ~(1ull << (i % 64)),
+					  memory_order_acq_rel);
+		objects[got++] = span->base + (size_t)i * info->size;
+	}
+	note_claimed(span, got);
+	return got;
+}
+
+void span_claim_bits_locked(struct span *span, const uint64_t bits[SPAN_WORDS])
+{
+	unsigned int nr = 0;
+
+	for (unsigned int w = 0; w < SPAN_WORDS; w++) {
+		if (!bits[w])
+			continue;
+		atomic_fetch_and_explicit(&span->free[w], ~bits[w], memory_order_acq_rel);
+		nr += (unsigned int)__builtin_popcountll(bits[w]);
+	}
+	note_claimed(span, nr);
+}
+
+bool span_has_near(const struct span *span)
+{
+	uint64_t bits[SPAN_WORDS];
+	const uint64_t *far = far_objects(span, bits);
+
+	for (unsigned int w = 0; w < SPAN_WORDS; w++) {
+		if (atomic_load_explicit(&span->free[w], memory_order_relaxed) & ~far[w])
+			return true;
+	}
+	return false;
 }
 
 bool span_link_locked(struct span *span)

@@ -59,9 +59,15 @@ struct heap_reserve;
  * @pages: length in heap pages
  * @reserve: where it is cut from; NULL: a mapping of its own (large.c)
  * @class: size class; 0: one large object
- * @state: see above
  * @zeroed: whether its pages were zero when it was cut
+ * @far: it is on the central list's second part (central.c)
+ * @looks: how often @seen was looked at since it was set
+ * @state: see above
  * @freed_at: when it came into the span cache, on the clock of heap.c
+ * @seen: base pages that were free at the scavenger's first look, and no object was
+ *	claimed since; under the central lock. (A span is on a central list or in
+ *	the span cache, not in both)
+ * @away: base pages that are not IN_USE (spanpages.h); under the central lock
  * @free: a bit an object; 1 is free
  */
 struct span {
@@ -70,10 +76,16 @@ struct span {
 	char *base;
 	size_t pages;
 	struct heap_reserve *reserve;
-	uint32_t class;
-	_Atomic uint32_t state;
-	uint32_t freed_at;
+	uint8_t class;
 	bool zeroed;
+	bool far;
+	uint8_t looks;
+	_Atomic uint32_t state;
+	union {
+		uint32_t freed_at;
+		uint64_t seen;
+	};
+	uint64_t away;
 	_Atomic uint64_t free[SPAN_WORDS] __attribute__((aligned(64)));
 };
 
@@ -104,13 +116,26 @@ enum span_fate span_give(struct span *span, const uint64_t bits[SPAN_WORDS],
 			 unsigned int nr);
 
 /**
- * span_claim_locked() - take free objects
+ * span_claim_locked() - take free objects, but none that touches a page that is away
  * @max: at most so many
  * @objects: filled in, by ascending address
  *
  * Return: how many; less than @max only when no more were free.
  */
 unsigned int span_claim_locked(struct span *span, unsigned int max, void **objects);
+
+/**
+ * span_claim_far_locked() - take free objects, and the pages back that they touch
+ *
+ * Return: as above; less also when the module is at a page.
+ */
+unsigned int span_claim_far_locked(struct span *span, unsigned int max, void **objects);
+
+/** span_claim_bits_locked() - take exactly these objects, all of them free */
+void span_claim_bits_locked(struct span *span, const uint64_t bits[SPAN_WORDS]);
+
+/** span_has_near() - whether there is anything for span_claim_locked() */
+bool span_has_near(const struct span *span);
 
 /**
  * span_link_locked() - a listed span arrives on the list

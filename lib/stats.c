@@ -19,6 +19,7 @@
 #include "malloc.h"
 #include "meta.h"
 #include "sizeclass.h"
+#include "spanpages.h"
 
 static uint64_t intent_bytes(unsigned int intent)
 {
@@ -47,6 +48,7 @@ static void collect(struct spanheap_memstats *stats)
 {
 	struct large_counts large = large_counts();
 	struct heap_counts heap = heap_counts();
+	size_t away = span_pages_total() << BASE_PAGE_SHIFT;
 
 	memset(stats, 0, sizeof(*stats));
 	add_classes(stats);
@@ -59,8 +61,8 @@ static void collect(struct spanheap_memstats *stats)
 
 	stats->heap_sys = heap.reserved + large.direct_bytes;
 	stats->sys = stats->heap_sys + meta_bytes();
-	stats->heap_idle = heap.free;
-	stats->heap_inuse = heap.committed - heap.free + large.direct_bytes;
+	stats->heap_idle = heap.free + away;
+	stats->heap_inuse = heap.committed - stats->heap_idle + large.direct_bytes;
 	stats->lazyfreed = intent_bytes(SPANHEAP_LAZY);
 	stats->revocable = intent_bytes(SPANHEAP_IDLE);
 	stats->revoked = atomic_load(&intent_revoked_seen) << BASE_PAGE_SHIFT;
@@ -95,7 +97,8 @@ PUBLIC struct mallinfo2 mallinfo2(void)
 		.hblkhd = large_counts().direct_bytes,
 		.uordblks = stats.heap_alloc,
 		.fordblks = stats.heap_inuse + stats.heap_idle - stats.heap_alloc,
-		.keepcost = stats.heap_idle - stats.heap_released,
+		.keepcost = stats.heap_idle > stats.heap_released ?
+			    stats.heap_idle - stats.heap_released : 0,
 	};
 }
 

@@ -9,6 +9,7 @@
 #include <spanheap.h>
 #include "../../lib/giveback.h"
 #include "../../lib/heap.h"
+#include "../../lib/partial.h"
 
 #define PAGES	4096UL		/* 16 MiB */
 #define HUGE	512UL
@@ -59,6 +60,16 @@ void heap_run_put(const struct heap_run *run)
 {
 	(void)run;
 	runs_out--;
+}
+
+/* Pages inside spans: only what is asked for. */
+static struct partial asked;
+static size_t inside;		/* pages there are to release */
+
+void partial_sweep(struct partial *partial)
+{
+	asked = *partial;
+	partial->done = inside < partial->limit ? inside : partial->limit;
 }
 
 /* The module: takes ranges when the test says so, but for one that it refuses. */
@@ -350,6 +361,31 @@ TEST_F(heap, no_more_is_batched_than_asked_for)
 	EXPECT_EQ(33 * BASE_PAGE_SIZE, giveback_idle(33 * BASE_PAGE_SIZE));
 	EXPECT_EQ(33, count(SPANHEAP_RELEASED));
 	EXPECT_EQ(67, count(SPANHEAP_IDLE));
+}
+
+TEST_F(heap, pages_inside_spans)
+{
+	reserve.registered = true;
+	module_there = true;
+	/* a hand-over splits no huge page, a release does */
+	giveback_pass(SPANHEAP_RELEASE_HANDOVER, true, true, SECOND);
+	EXPECT_EQ(GIVE_IDLE, asked.action[1]);
+	EXPECT_EQ(1, asked.looks[1]);
+	EXPECT_EQ(GIVE_RELEASED, asked.action[0]);
+	EXPECT_EQ(SPLIT_AGE_FACTOR, asked.looks[0]);
+	giveback_pass(SPANHEAP_RELEASE_DONTNEED, true, false, SECOND);
+	EXPECT_EQ(GIVE_RELEASED, asked.action[1]);
+	EXPECT_EQ(1, asked.looks[1]);
+	giveback_pass(SPANHEAP_RELEASE_FREE, true, false, 0);
+	EXPECT_EQ(GIVE_LAZY, asked.action[1]);
+	EXPECT_EQ(0, asked.looks[1]);
+
+	/* after the page heap's own, and no more than is asked for */
+	inside = 1000;
+	scatter(10);
+	EXPECT_EQ(30 * BASE_PAGE_SIZE, giveback_free(30 * BASE_PAGE_SIZE, true));
+	EXPECT_EQ(20, asked.limit);
+	EXPECT_EQ(1000 * BASE_PAGE_SIZE, giveback_all());
 }
 
 TEST_HARNESS_MAIN

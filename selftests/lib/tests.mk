@@ -2,10 +2,11 @@
 # The library. Units are linked with its prefixed objects, plain and under each
 # sanitizer; whole programs with the library itself.
 
-UNITS := central figures front gate heap intent options pages policy procfs sizeclass span stress
+UNITS := central figures front gate heap intent options pages partial policy procfs sizeclass span \
+	spanpages stress
 # central lists hand out poisoned memory: the cache above unpoisons it
 UNITS_ASAN := $(filter-out central,$(UNITS))
-UNITS_TSAN := central front heap intent stress
+UNITS_TSAN := central front heap intent partial stress
 unit_objects = $(call lib_objects,prefixed$1,$(LIB_CORE_SRCS))
 
 $(foreach t,$(UNITS),$(call c_test,lib/$t,native,lib/$t.c,$(call unit_objects)))
