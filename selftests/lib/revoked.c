@@ -147,4 +147,61 @@ TEST_F(revoked, objects_are_left)
 	EXPECT_GT(FIGURE(revoked), TOTAL / 4);
 }
 
+#define SMALL	512
+#define SMALLS	(TOTAL / SMALL)
+#define STAYS	64		/* one in so many: on one page of eight */
+
+static unsigned char *smalls[SMALLS];
+
+static bool fill_smalls(void)
+{
+	for (size_t i = 0; i < SMALLS; i++) {
+		if (smalls[i])
+			continue;
+		smalls[i] = malloc(SMALL);
+		if (!smalls[i])
+			return false;
+		memset(smalls[i], (int)(i % 251), SMALL);
+	}
+	return true;
+}
+
+static bool smalls_intact(void)
+{
+	for (size_t i = 0; i < SMALLS; i++) {
+		for (int k = 0; smalls[i] && k < SMALL; k++) {
+			if (smalls[i][k] != i % 251)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Pages between objects that stay, in spans of which none is free. */
+TEST_F(revoked, pages_inside_spans)
+{
+	size_t start = smaps_field(getpid(), "Rss"), left;
+
+	ASSERT_TRUE(fill_smalls());
+	EXPECT_GT(smaps_field(getpid(), "Rss"), start + TOTAL);
+	for (size_t i = 0; i < SMALLS; i++) {
+		if (i % STAYS) {
+			free(smalls[i]);
+			smalls[i] = NULL;
+		}
+	}
+	/* some may have been taken already */
+	ASSERT_TRUE(EVENTUALLY(FIGURE(idle) + FIGURE(revoked) > TOTAL * 7 / 8 - SLACK));
+	reclaim();
+	left = smaps_field(getpid(), "Rss") - start;
+	TH_LOG("%zu MiB are left", left / MIB);
+	EXPECT_LT(left, TOTAL / 8 + SLACK);
+	EXPECT_GT(left, TOTAL / 8 - SLACK / 4);
+	EXPECT_TRUE(smalls_intact());
+	/* and they come back, page by page */
+	ASSERT_TRUE(fill_smalls());
+	EXPECT_TRUE(smalls_intact());
+	EXPECT_LT(smaps_field(getpid(), "Rss"), start + TOTAL + SLACK);
+}
+
 TEST_HARNESS_MAIN
