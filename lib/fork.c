@@ -5,6 +5,7 @@
 #include "cache.h"
 #include "central.h"
 #include "fork.h"
+#include "harden.h"
 #include "heap.h"
 #include "meta.h"
 #include "pressure.h"
@@ -107,6 +108,7 @@ void gate_fork_child(_Atomic uint32_t *inside)
 	meta_fork_child(whole);
 	cache_fork_child(whole);
 	central_fork_child(whole);
+	harden_fork_child(whole);
 	heap_fork_child(whole);
 	scavenger_fork_child();
 	pressure_fork_child();

@@ -3,6 +3,7 @@
 
 #include "die.h"
 #include "front.h"
+#include "harden.h"
 #include "heap.h"
 #include "large.h"
 #include "lookup.h"
@@ -30,24 +31,28 @@ static size_t round_up(size_t size, size_t to)
 static struct span *map_direct(size_t size, size_t align)
 {
 	size_t length = round_up(size, HEAP_PAGE_SIZE);
+	size_t guard = harden_mode & HARDEN_GUARD ? BASE_PAGE_SIZE : 0;
 	size_t slack = align > BASE_PAGE_SIZE ? align : 0;
+	size_t all = length + slack + 2 * guard;
 	struct span *span;
 	char *ptr, *base;
 
-	if (length + slack < size)
+	if (all < size)
 		return NULL;
 	span = heap_span_get();
 	if (!span)
 		return NULL;
-	ptr = mmap(NULL, length + slack, PROT_READ | PROT_WRITE,
+	ptr = mmap(NULL, all, guard ? PROT_NONE : PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ptr == MAP_FAILED)
 		goto put;
-	base = (char *)round_up((uintptr_t)ptr, align);
-	if (base > ptr)
-		munmap(ptr, (size_t)(base - ptr));
-	if (base + length < ptr + length + slack)
-		munmap(base + length, (size_t)(ptr + slack - base));
+	base = (char *)round_up((uintptr_t)ptr + guard, align);
+	if (base - guard > ptr)
+		munmap(ptr, (size_t)(base - guard - ptr));
+	if (base + length + guard < ptr + all)
+		munmap(base + length + guard, (size_t)(ptr + all - (base + length + guard)));
+	if (guard && mprotect(base, length, PROT_READ | PROT_WRITE))
+		goto unmap;
 	if (!lookup_prepare(base, length))
 		goto unmap;
 	span->base = base;
@@ -55,10 +60,11 @@ static struct span *map_direct(size_t size, size_t align)
 	span->reserve = NULL;
 	span->class = 0;
 	span->zeroed = true;
+	span->guarded = guard;
 	count(&counts.direct_bytes, length);
 	return span;
 unmap:
-	munmap(base, length);
+	munmap(base - guard, length + 2 * guard);
 put:
 	heap_span_put(span);
 	return NULL;
@@ -75,9 +81,12 @@ static void learn(size_t length)
 
 static void unmap_direct(struct span *span)
 {
-	learn(span->pages << HEAP_PAGE_SHIFT);
-	munmap(span->base, span->pages << HEAP_PAGE_SHIFT);
-	count(&counts.direct_bytes, -(span->pages << HEAP_PAGE_SHIFT));
+	size_t guard = span->guarded ? BASE_PAGE_SIZE : 0;
+	size_t length = span->pages << HEAP_PAGE_SHIFT;
+
+	learn(length);
+	munmap(span->base - guard, length + 2 * guard);
+	count(&counts.direct_bytes, -length);
 	heap_span_put(span);
 }
 
@@ -116,7 +125,7 @@ static bool resize_direct(struct span *span, size_t size)
 {
 	size_t length = round_up(size, HEAP_PAGE_SIZE);
 
-	if (size <= CLASS_MAX || length < size)
+	if (size <= CLASS_MAX || length < size || span->guarded)
 		return false;
 	if (length != span->pages << HEAP_PAGE_SHIFT && !move_direct(span, length))
 		return false;
@@ -150,10 +159,10 @@ void *large_alloc(size_t size, size_t align, bool *zeroed)
 	struct span *span = NULL;
 
 	if (size > atomic_load_explicit(&direct_above, memory_order_relaxed) ||
-	    align > DIRECT_MAX)
+	    align > DIRECT_MAX || harden_on())
 		span = map_direct(size, align);
 	/* where mappings are too many, or address space too short */
-	if (!span && size <= DIRECT_MAX && align <= DIRECT_MAX)
+	if (!span && size <= DIRECT_MAX && align <= DIRECT_MAX && !harden_on())
 		span = cut(size, align);
 	if (!span)
 		return NULL;

@@ -14,6 +14,7 @@
 
 #include <spanheap.h>
 #include "cache.h"
+#include "harden.h"
 #include "large.h"
 #include "lookup.h"
 #include "malloc.h"
@@ -55,9 +56,15 @@ static __attribute__((noinline)) void *malloc_large(size_t size)
 	return large(size, MIN_ALIGN, &zeroed);
 }
 
+static void *malloc_hardened(size_t class, size_t size)
+{
+	class = harden_class(class, size);
+	return class < NR_CLASSES ? harden_alloc(class, size) : malloc_large(size);
+}
+
 static __attribute__((noinline)) void *malloc_refill(size_t class, size_t size)
 {
-	void *ptr = cache_refill(class);
+	void *ptr = unlikely(harden_on()) ? malloc_hardened(class, size) : cache_refill(class);
 
 	if (unlikely(!ptr))
 		errno = ENOMEM;
@@ -92,7 +99,10 @@ static __attribute__((noinline)) void free_full(void *ptr, size_t class)
 {
 	int saved = errno;
 
-	cache_overflow(class, ptr);
+	if (unlikely(harden_on()))
+		harden_free(class, ptr);
+	else
+		cache_overflow(class, ptr);
 	errno = saved;
 }
 
@@ -151,7 +161,7 @@ static size_t usable_size(const void *ptr)
 	size_t size;
 
 	if (class)
-		return class_info[class].size;
+		return unlikely(harden_on()) ? harden_size(class, ptr) : class_info[class].size;
 	inside = cache_enter();
 	size = large_size(ptr);
 	cache_leave(inside);
@@ -189,11 +199,12 @@ PUBLIC void *NAME(calloc)(size_t nr, size_t each)
 /* Aligned to more than MIN_ALIGN. */
 static __attribute__((noinline)) void *malloc_aligned(size_t align, size_t size)
 {
+	size_t slack = harden_on() ? HARDEN_SLACK : 0;
 	size_t class = 0;
 	bool zeroed;
 
-	if (align <= HEAP_PAGE_SIZE && size <= CLASS_MAX)
-		class = size_class_aligned(size, align);
+	if (align <= HEAP_PAGE_SIZE && size <= CLASS_MAX - slack)
+		class = size_class_aligned(size + slack, align);
 	if (class)
 		return malloc_class(class, size);
 	return large(size ? size : 1, align, &zeroed);
@@ -243,6 +254,8 @@ PUBLIC void *NAME(realloc)(void *ptr, size_t size)
 	class = lookup_class(ptr);
 	if (!class)
 		return realloc_large(ptr, size);
+	if (unlikely(harden_on()))
+		return move(ptr, harden_size(class, ptr), size);
 	/* in place as long as the class is right */
 	if (size > CLASS_MAX || size_class(size) != class)
 		return move(ptr, class_info[class].size, size);

@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 
 #include <spanheap.h>
+#include "harden.h"
 #include "message.h"
 #include "options.h"
 
@@ -41,21 +42,27 @@ static const char *const backend_names[] = {
 	NULL
 };
 
-/* One option: a word out of @words, or a number up to @max. */
+/* By the bits of harden.h. */
+static const char *const hardened_names[] = { "guard", "random", "canary", "zero", NULL };
+
+/* One option: a word out of @words, some @bits of such, or a number up to @max. */
 static const struct option {
 	const char *name;
 	size_t offset;
 	const char *const *words;
+	const char *const *bits;
 	uint32_t max;
 	const char *expected;
 } table[] = {
-	{ "RELEASE", offsetof(struct options, release), release_names, 0,
+	{ "RELEASE", offsetof(struct options, release), release_names, NULL, 0,
 	  "handover, free, dontneed or keep" },
-	{ "DELAY_MS", offsetof(struct options, delay_ms), NULL, DELAY_MS_MAX,
+	{ "DELAY_MS", offsetof(struct options, delay_ms), NULL, NULL, DELAY_MS_MAX,
 	  "a number of milliseconds, 0 to 86400000" },
-	{ "BACKEND", offsetof(struct options, backend), backend_names, 0,
+	{ "BACKEND", offsetof(struct options, backend), backend_names, NULL, 0,
 	  "auto, procfs or device" },
-	{ "VERBOSE", offsetof(struct options, verbose), NULL, 1, "0 or 1" },
+	{ "HARDENED", offsetof(struct options, hardened), NULL, hardened_names, 0,
+	  "0, 1, or some of guard, random, canary, zero with commas between" },
+	{ "VERBOSE", offsetof(struct options, verbose), NULL, NULL, 1, "0 or 1" },
 };
 
 static struct options current = {
@@ -73,6 +80,34 @@ static bool parse_word(const char *value, const char *const *words, uint32_t *ou
 		}
 	}
 	return false;
+}
+
+/* Words with commas between; 0 is none of them, 1 is all. */
+static bool parse_bits(const char *value, const char *const *words, uint32_t *out)
+{
+	uint32_t bits = 0, nr;
+
+	for (nr = 0; words[nr];)
+		nr++;
+	if (!strcmp(value, "0") || !strcmp(value, "1")) {
+		*out = *value == '1' ? (1u << nr) - 1 : 0;
+		return true;
+	}
+	for (;; value++) {
+		size_t len = strcspn(value, ",");
+		uint32_t i = 0;
+
+		while (i < nr && (strlen(words[i]) != len || strncmp(value, words[i], len)))
+			i++;
+		if (i == nr)
+			return false;
+		bits |= 1u << i;
+		value += len;
+		if (!*value)
+			break;
+	}
+	*out = bits;
+	return true;
 }
 
 static bool parse_number(const char *value, uint32_t max, uint32_t *out)
@@ -97,7 +132,8 @@ static bool parse_one(const struct option *o, const char *value, struct options 
 	uint32_t *out = (uint32_t *)((char *)opts + o->offset);
 
 	if (o->words ? parse_word(value, o->words, out) :
-		       parse_number(value, o->max, out))
+	    o->bits ? parse_bits(value, o->bits, out) :
+		      parse_number(value, o->max, out))
 		return true;
 	message(PREFIX, o->name, "=", value, " is ignored: expected ",
 		o->expected, NULL);

@@ -23,12 +23,14 @@ enum option_backend {
  * @delay_ms: how long a page lies free before the scavenger touches it; 0 to
  *	one day
  * @backend: enum option_backend
+ * @hardened: HARDEN_* (harden.h)
  * @verbose: 0 or 1: tell on stderr which backend is in force
  */
 struct options {
 	uint32_t release;
 	uint32_t delay_ms;
 	uint32_t backend;
+	uint32_t hardened;
 	uint32_t verbose;
 };
 

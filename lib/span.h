@@ -63,6 +63,7 @@ struct heap_reserve;
  * @far: it is on the central list's second part (central.c)
  * @looks: how often @seen was looked at since it was set
  * @state: see above
+ * @guarded: a mapping of its own has a page without access on either side
  * @freed_at: when it came into the span cache, on the clock of heap.c
  * @seen: base pages that were free at the scavenger's first look, and no object was
  *	claimed since; under the central lock. (A span is on a central list or in
@@ -82,6 +83,7 @@ struct span {
 	uint8_t looks;
 	_Atomic uint32_t state;
 	union {
+		bool guarded;
 		uint32_t freed_at;
 		uint64_t seen;
 	};

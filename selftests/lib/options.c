@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "kselftest_harness.h"
 #include <spanheap.h>
+#include "../../lib/harden.h"
 #include "../../lib/options.h"
 
 static const struct options initial = {
@@ -52,6 +53,27 @@ TEST(good_values)
 	EXPECT_STREQ(said, "");
 }
 
+TEST(sets_of_words)
+{
+	static const struct {
+		const char *env[2];
+		uint32_t bits;
+	} sets[] = {
+		{ { "SPANHEAP_HARDENED=0" }, 0 },
+		{ { "SPANHEAP_HARDENED=1" }, 15 },
+		{ { "SPANHEAP_HARDENED=guard" }, HARDEN_GUARD },
+		{ { "SPANHEAP_HARDENED=zero,canary" }, HARDEN_ZERO | HARDEN_CANARY },
+		{ { "SPANHEAP_HARDENED=random,random" }, HARDEN_RANDOM },
+	};
+	struct options o;
+	char said[512];
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		EXPECT_EQ(0, parse(sets[i].env, &o, said));
+		EXPECT_EQ(o.hardened, sets[i].bits);
+	}
+}
+
 TEST(bad_values_are_told_and_change_nothing)
 {
 	static const char *const bad[] = {
@@ -59,7 +81,9 @@ TEST(bad_values_are_told_and_change_nothing)
 		"SPANHEAP_RELEASE=Free", "SPANHEAP_RELEASE=0", "SPANHEAP_DELAY_MS=",
 		"SPANHEAP_DELAY_MS=-1", "SPANHEAP_DELAY_MS=1s", "SPANHEAP_DELAY_MS= 1",
 		"SPANHEAP_DELAY_MS=86400001", "SPANHEAP_DELAY_MS=18446744073709551617",
-		"SPANHEAP_BACKEND=magic", "SPANHEAP_VERBOSE=2",
+		"SPANHEAP_BACKEND=magic", "SPANHEAP_HARDENED=",
+		"SPANHEAP_HARDENED=2", "SPANHEAP_HARDENED=guard,", "SPANHEAP_HARDENED=guards",
+		"SPANHEAP_HARDENED=guard zero", "SPANHEAP_VERBOSE=2",
 	};
 	struct options o;
 	char said[512];
