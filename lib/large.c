@@ -42,7 +42,8 @@ static struct span *map_direct(size_t size, size_t align)
 	span = heap_span_get();
 	if (!span)
 		return NULL;
-	ptr = mmap(NULL, all, guard ? PROT_NONE : PROT_READ | PROT_WRITE,
+	/* what is more than the object is promised no memory */
+	ptr = mmap(NULL, all, all > length ? PROT_NONE : PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ptr == MAP_FAILED)
 		goto put;
@@ -51,7 +52,7 @@ static struct span *map_direct(size_t size, size_t align)
 		munmap(ptr, (size_t)(base - guard - ptr));
 	if (base + length + guard < ptr + all)
 		munmap(base + length + guard, (size_t)(ptr + all - (base + length + guard)));
-	if (guard && mprotect(base, length, PROT_READ | PROT_WRITE))
+	if (all > length && mprotect(base, length, PROT_READ | PROT_WRITE))
 		goto unmap;
 	if (!lookup_prepare(base, length))
 		goto unmap;

@@ -29,7 +29,7 @@ build/selftests/lib/release-asan build/selftests/lib/release-tsan: \
 
 # Programs, linked with the shared library. The malloc family is judged natively
 # alone, with the static library too: it is all computing, the same with the device.
-PROGRAMS := abort descriptor fork hardened limits pressure release shortage threads
+PROGRAMS := abort descriptor fork hardened limits pressure release resize shortage threads
 $(foreach t,$(PROGRAMS),$(call c_test,lib/$t,both,lib/$t.c,build/libspanheap.so))
 $(call c_test,lib/pressure-procfs,both,lib/pressure.c,build/libspanheap.so)
 build/selftests/lib/pressure-procfs: TEST_CFLAGS += -DON_PROCFS
