@@ -7,6 +7,9 @@
  * Nothing is lost: a record leaves the queue when it has been copied, and what does
  * not fit is merged into the last one, which counts it.
  *
+ * Observers take nothing out of the queue. The position of an observer's file is the
+ * number of events that it has seen; it reads the last one.
+ *
  * Locks: events.reader outermost (it sleeps, also on the mmap lock, and is taken by
  * readers alone), hint.lock inside.
  */
@@ -45,6 +48,8 @@ void events_add_locked(struct heap *heap, const struct spanheap_event *event)
 	struct spanheap_event *last;
 
 	lockdep_assert_held(&heap->hint.lock);
+	events->told++;
+	events->last = *event;
 	if (events->nr < EVENTS_MAX) {
 		*record(events, events->first + events->nr++) = *event;
 		return;
@@ -197,6 +202,104 @@ __poll_t events_poll(struct file *file, poll_table *table)
 	if (waiting(heap))
 		mask |= EPOLLPRI | EPOLLIN | EPOLLRDNORM;
 	if (owner && !atomic_read(&owner->mm->mm_users))
+		mask |= EPOLLHUP;
+	return mask;
+}
+
+/**
+ * events_end() - the heap's file is gone: there are no events any more
+ * @heap: whose
+ */
+void events_end(struct heap *heap)
+{
+	WRITE_ONCE(heap->hint.events.over, true);
+	events_wake(heap);
+}
+
+/**
+ * events_observe() - where an observer begins
+ * @heap: of which
+ *
+ * Return: the position of its file.
+ */
+loff_t events_observe(struct heap *heap)
+{
+	u64 told;
+
+	spin_lock(&heap->hint.lock);
+	told = heap->hint.events.told;
+	spin_unlock(&heap->hint.lock);
+	return told;
+}
+
+static bool unseen(struct heap *heap, loff_t seen)
+{
+	return events_observe(heap) != seen;
+}
+
+/**
+ * events_observe_read() - read of an observer: the last event, once
+ * @file: the observer's
+ * @to: user memory
+ * @room: and its size
+ * @seen: how many events it has seen
+ *
+ * As events_read() for the rest. @merged of the record counts the events that it was
+ * too late for; what these ordered is not summed.
+ *
+ * Context: sleeps, interruptibly.
+ * Return: the bytes of one record, 0 when the heap's file is gone; -EINVAL when there
+ * is no room for one, -EAGAIN when there is none and the file is O_NONBLOCK, -EFAULT
+ * (nothing is lost) or -ERESTARTSYS.
+ */
+ssize_t events_observe_read(struct file *file, char __user *to, size_t room, loff_t *seen)
+{
+	struct heap *heap = file->private_data;
+	struct events *events = &heap->hint.events;
+	struct spanheap_event event;
+	u64 told;
+	int ret;
+
+	if (room < sizeof(event))
+		return -EINVAL;
+	if (!unseen(heap, *seen) && !READ_ONCE(events->over)) {
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		ret = wait_event_interruptible(events->wait, unseen(heap, *seen) ||
+					       READ_ONCE(events->over));
+		if (ret)
+			return ret;
+	}
+	spin_lock(&heap->hint.lock);
+	told = events->told;
+	event = events->last;
+	spin_unlock(&heap->hint.lock);
+	if (told == *seen)
+		return 0;
+	event.merged = min_t(u64, told - *seen - 1, U32_MAX);
+	if (copy_to_user(to, &event, sizeof(event)))
+		return -EFAULT;
+	*seen = told;
+	return sizeof(event);
+}
+
+/**
+ * events_observe_poll() - poll of an observer
+ * @file: the observer's
+ * @table: who polls
+ *
+ * Return: EPOLLPRI, EPOLLIN and EPOLLRDNORM while there is an event it has not seen;
+ * EPOLLHUP when the heap's file is gone.
+ */
+__poll_t events_observe_poll(struct file *file, poll_table *table)
+{
+	struct heap *heap = file->private_data;
+	__poll_t mask = 0;
+
+	poll_wait(file, &heap->hint.events.wait, table);
+	if (unseen(heap, READ_ONCE(file->f_pos)))
+		mask |= EPOLLPRI | EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(heap->hint.events.over))
 		mask |= EPOLLHUP;
 	return mask;
 }

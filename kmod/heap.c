@@ -173,6 +173,7 @@ void heap_destroy(struct heap *heap)
 		spin_unlock(&heap->owner->lock);
 		region_drop_all(heap);
 	}
+	events_end(heap);
 	heap_put(heap);
 }
 

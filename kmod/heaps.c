@@ -10,6 +10,7 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/fcntl.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/pid.h>
@@ -18,6 +19,7 @@
 #include <linux/uaccess.h>
 
 #include "access.h"
+#include "events.h"
 #include "heap.h"
 #include "heaps.h"
 #include "intents.h"
@@ -130,11 +132,31 @@ static int observer_release(struct inode *inode, struct file *file)
 static const struct file_operations observer_fops = {
 	.owner = THIS_MODULE,
 	.release = observer_release,
+	.read = events_observe_read,
+	.poll = events_observe_poll,
 	.unlocked_ioctl = observer_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.uring_cmd = heap_uring_cmd,
 	.llseek = noop_llseek,
 };
+
+/* A descriptor, which takes over the reference to @heap; or an error. */
+static int open_observer(struct heap *heap)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("[spanheap]", &observer_fops, heap, O_RDONLY);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	file->f_pos = events_observe(heap);
+	fd_install(fd, file);
+	return fd;
+}
 
 /**
  * heaps_observe() - a read-only descriptor of a heap
@@ -159,8 +181,7 @@ int heaps_observe(struct spanheap_observe *args)
 		return -ENOENT;
 	ret = may_see(heap, true, &pid);
 	if (!ret)
-		ret = anon_inode_getfd("[spanheap]", &observer_fops, heap,
-				       O_RDONLY | O_CLOEXEC);
+		ret = open_observer(heap);
 	if (ret < 0) {
 		heap_put(heap);
 		return ret;

@@ -34,6 +34,7 @@ extern const struct command list_command;
 extern const struct command reclaim_command;
 extern const struct command run_command;
 extern const struct command stat_command;
+extern const struct command watch_command;
 
 /** usage_error() - an argument is wrong: say so, and how to get help */
 __attribute__((format(printf, 2, 3)))

@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
 	&stat_command,
 	&list_command,
 	&reclaim_command,
+	&watch_command,
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))

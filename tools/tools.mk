@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 #
-# The spanheap command: one file a subcommand. It runs on the library itself.
+# The spanheap command: one file a subcommand. It runs on the library itself; liburing
+# is linked into it, so that it runs where there is none.
 
 TOOLS_OBJS := $(patsubst tools/%.c,build/tools/%.o,$(wildcard tools/*.c))
 
 ALL += build/spanheap
 
 build/spanheap: $(TOOLS_OBJS) build/libspanheap.a
-	$(call run,LD)$(CC) $(LDFLAGS) -o $@ $(TOOLS_OBJS) build/libspanheap.a
+	$(call run,LD)$(CC) $(LDFLAGS) -o $@ $(TOOLS_OBJS) build/libspanheap.a -l:liburing.a
 
 build/tools/%.o: tools/%.c
 	@mkdir -p $(@D)

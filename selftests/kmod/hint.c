@@ -419,7 +419,6 @@ static void change_level(struct device_heap *heap, int nr)
 		while (header_hint(heap->header).events == events + i)
 			sched_yield();
 	}
-	no_limit();
 }
 
 TEST_F(hint, records)
@@ -467,6 +466,7 @@ TEST_F(hint, too_many_records_are_merged_and_counted)
 	EXPECT_EQ(21, told);
 	EXPECT_EQ(SPANHEAP_PRESSURE_LOW, events[nr - 1].level);
 	EXPECT_LT(0, events[nr - 1].merged);
+	no_limit();
 }
 
 TEST_F(hint, seen_records_are_forgotten)

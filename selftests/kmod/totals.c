@@ -6,6 +6,7 @@
  */
 #include <grp.h>
 #include <linux/mempolicy.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -473,6 +474,74 @@ TEST_F(totals, observer_asks_and_does_nothing_else)
 	self->observe.fd = 0;
 	EXPECT_EQ(-ENOENT, device_do(self->heap.fd, SPANHEAP_IOC_OBSERVE, &self->observe));
 	close(fd);
+}
+
+/* An order to this process; ends when its heap has been told. */
+static int order_and_wait(const struct device_heap *heap, uint64_t bytes)
+{
+	struct spanheap_order order = { .size = sizeof(order), .pid = getpid(), .bytes = bytes };
+	uint64_t before = heap->header->events;
+	int ret = device_do(heap->fd, SPANHEAP_IOC_ORDER, &order);
+
+	while (!ret && heap->header->events == before)
+		usleep(1000);
+	return ret;
+}
+
+/* Events come to an observer once, and the owner has them all the same. */
+TEST_F(totals, observer_hears_events)
+{
+	struct spanheap_event event;
+	struct pollfd p = { .events = POLLPRI };
+
+	/* what was before is not for it */
+	ASSERT_EQ(0, order_and_wait(&self->heap, 3 * MIB));
+	ASSERT_EQ(0, device_do(self->heap.fd, SPANHEAP_IOC_OBSERVE, &self->observe));
+	p.fd = self->observe.fd;
+	fcntl(p.fd, F_SETFL, O_NONBLOCK);
+	EXPECT_EQ(0, poll(&p, 1, 0));
+	EXPECT_EQ(-1, read(p.fd, &event, sizeof(event)));
+	EXPECT_EQ(EAGAIN, errno);
+
+	ASSERT_EQ(0, order_and_wait(&self->heap, 2 * MIB));
+	ASSERT_EQ(0, order_and_wait(&self->heap, MIB));
+	EXPECT_EQ(1, poll(&p, 1, 0));
+	EXPECT_EQ(POLLPRI, p.revents);
+	EXPECT_EQ(-1, read(p.fd, &event, sizeof(event) - 1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, read(p.fd, device_reserve(MIB), sizeof(event)));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(sizeof(event), read(p.fd, &event, sizeof(event)));
+	EXPECT_EQ(MIB, event.ordered);
+	EXPECT_EQ(1, event.merged);
+	EXPECT_EQ(0, poll(&p, 1, 0));
+
+	for (unsigned int i = 3; i; i--) {
+		ASSERT_EQ(sizeof(event), read(self->heap.fd, &event, sizeof(event)));
+		EXPECT_EQ(i * MIB, event.ordered);
+		EXPECT_EQ(0, event.merged);
+	}
+	close(p.fd);
+}
+
+TEST_F(totals, observer_is_woken_at_the_end)
+{
+	struct pollfd p = { .events = POLLPRI };
+	struct spanheap_event event;
+	uint64_t id;
+	pid_t pid = with_heap(&id, false);
+
+	ASSERT_LT(0, pid);
+	self->observe.heap_id = id;
+	ASSERT_EQ(0, device_do(self->heap.fd, SPANHEAP_IOC_OBSERVE, &self->observe));
+	p.fd = self->observe.fd;
+	EXPECT_EQ(0, poll(&p, 1, 0));
+	kill(pid, SIGKILL);
+	EXPECT_EQ(1, poll(&p, 1, -1));
+	EXPECT_EQ(POLLHUP, p.revents);
+	EXPECT_EQ(0, read(p.fd, &event, sizeof(event)));
+	waitpid(pid, NULL, 0);
+	close(p.fd);
 }
 
 static int observe_as_nobody(void *arg)
