@@ -83,8 +83,8 @@ static void *checked(void *object, size_t class)
 	return object;
 }
 
-/* Give the @nr objects that have been in the list for longest back. */
-static void give_oldest(struct cache *cache, size_t class, uint32_t nr)
+/* Take the @nr objects that have been in the list for longest out of it. */
+static void *take_oldest(struct cache *cache, size_t class, uint32_t nr)
 {
 	uint32_t keep = cache->limit[class] - cache->room[class] - nr;
 	void *list = checked(cache->head[class], class);
@@ -100,13 +100,13 @@ static void give_oldest(struct cache *cache, size_t class, uint32_t nr)
 		cache->head[class] = NULL;
 	}
 	cache->room[class] += nr;
-	central_give(class, list);
+	return list;
 }
 
 static void shrink(struct cache *cache, size_t class, uint32_t by)
 {
 	if (cache->room[class] < by)
-		give_oldest(cache, class, by - cache->room[class]);
+		central_give(class, take_oldest(cache, class, by - cache->room[class]));
 	cache->limit[class] -= by;
 	cache->room[class] -= by;
 	cache->used -= (size_t)by * class_info[class].size;
@@ -234,9 +234,22 @@ void cache_leave(_Atomic uint32_t *inside)
 	heap_poke();
 }
 
+/* What some thread has given back, as the list that it is. */
+static void *refill_chain(struct cache *cache, size_t class)
+{
+	unsigned int nr;
+	void *list = central_take_chain(class, cache->limit[class], &nr);
+
+	if (!list)
+		return NULL;
+	cache->room[class] -= nr - 1;
+	cache->head[class] = link_get(list);
+	return list;
+}
+
 static void *refill(struct cache *cache, size_t class)
 {
-	void *objects[CENTRAL_BATCH_MAX];
+	void *objects[CENTRAL_BATCH_MAX], *object;
 	unsigned int want = 1, got;
 
 	if (cache) {
@@ -244,6 +257,9 @@ static void *refill(struct cache *cache, size_t class)
 			die("a free object was written to, or freed twice: its list ends too early, class",
 			    (void *)class);
 		grow(cache, class);
+		object = refill_chain(cache, class);
+		if (object)
+			return object;
 		want = class_info[class].batch;
 		if (want > cache->limit[class])
 			want = cache->limit[class];
@@ -270,11 +286,14 @@ void *cache_refill(size_t class)
 
 static void overflow(struct cache *cache, size_t class, void *object)
 {
+	uint32_t half;
+
 	if (cache) {
 		if (cache->limit[class] < class_info[class].batch)
 			grow(cache, class);
-		if (!cache->room[class] && cache->limit[class])
-			give_oldest(cache, class, (cache->limit[class] + 1) / 2);
+		half = (cache->limit[class] + 1) / 2;
+		if (!cache->room[class] && half)
+			central_give_chain(class, take_oldest(cache, class, half), half);
 		if (cache->room[class] && cache_push(cache, class, object))
 			return;
 	}

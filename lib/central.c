@@ -10,6 +10,14 @@
 #include "span.h"
 #include "spanpages.h"
 
+/*
+ * Chains of one class. 64 KiB is four batches of the largest kind: what is on its way
+ * between threads that take turns. They wait for no longer than a pass of the
+ * scavenger, as their objects keep pages from being given back.
+ */
+#define NR_CHAINS	8
+#define CHAINS_BYTES	((size_t)64 << 10)
+
 /**
  * struct span_list - spans, linked both ways
  * @first: where objects are taken from
@@ -28,6 +36,9 @@ struct span_list {
  * @near: spans with free objects
  * @far: spans of which all free objects touched pages that are away when they were
  *	last looked at: taken from when @near is empty
+ * @chains: linked objects, as a thread gave them back, the latest last
+ * @nr_chains: their number
+ * @chained: objects in all of them
  * @incoming: spans on their way to @near, a stack
  * @taken: see struct central_counts
  * @given: likewise
@@ -38,6 +49,12 @@ struct central {
 	struct lock lock;
 	struct span_list near;
 	struct span_list far;
+	struct {
+		void *list;
+		unsigned int nr;
+	} chains[NR_CHAINS];
+	unsigned int nr_chains;
+	unsigned int chained;
 	struct span *_Atomic incoming;
 	_Atomic uint64_t taken;
 	_Atomic uint64_t given;
@@ -309,9 +326,8 @@ static void note_given(struct central *central, size_t class, uint64_t nr)
 	heap_note_freed();
 }
 
-void central_give(size_t class, void *list)
+static uint64_t give(struct central *central, size_t class, void *list)
 {
-	struct central *central = &centrals[class];
 	struct group groups[NR_GROUPS];
 	uint64_t nr = 0;
 	void *next;
@@ -339,7 +355,67 @@ void central_give(size_t class, void *list)
 		if (groups[i].span)
 			give_group(central, &groups[i]);
 	}
+	return nr;
+}
+
+void central_give(size_t class, void *list)
+{
+	struct central *central = &centrals[class];
+
+	note_given(central, class, give(central, class, list));
+}
+
+void central_give_chain(size_t class, void *list, unsigned int nr)
+{
+	struct central *central = &centrals[class];
+	bool kept = false;
+
+	lock_acquire(&central->lock);
+	if (central->nr_chains < NR_CHAINS &&
+	    (central->chained + nr) * (size_t)class_info[class].size <= CHAINS_BYTES) {
+		central->chains[central->nr_chains].list = list;
+		central->chains[central->nr_chains++].nr = nr;
+		central->chained += nr;
+		kept = true;
+	}
+	lock_release(&central->lock);
+	if (!kept)
+		give(central, class, list);
 	note_given(central, class, nr);
+}
+
+void *central_take_chain(size_t class, unsigned int most, unsigned int *nr)
+{
+	struct central *central = &centrals[class];
+	void *list = NULL;
+
+	lock_acquire(&central->lock);
+	if (central->nr_chains && central->chains[central->nr_chains - 1].nr <= most) {
+		list = central->chains[--central->nr_chains].list;
+		*nr = central->chains[central->nr_chains].nr;
+		central->chained -= *nr;
+	}
+	lock_release(&central->lock);
+	if (list)
+		atomic_fetch_add_explicit(&central->taken, *nr, memory_order_relaxed);
+	return list;
+}
+
+/* To their spans; they are counted as given already. */
+static void give_chains(struct central *central, size_t class)
+{
+	unsigned int nr;
+	void *lists[NR_CHAINS];
+
+	lock_acquire(&central->lock);
+	nr = central->nr_chains;
+	for (unsigned int i = 0; i < nr; i++)
+		lists[i] = central->chains[i].list;
+	central->nr_chains = 0;
+	central->chained = 0;
+	lock_release(&central->lock);
+	while (nr--)
+		give(central, class, lists[nr]);
 }
 
 void central_trim(void)
@@ -348,6 +424,7 @@ void central_trim(void)
 		struct central *central = &centrals[class];
 		struct span *empty;
 
+		give_chains(central, class);
 		if (!atomic_load_explicit(&central->incoming, memory_order_relaxed))
 			continue;
 		lock_acquire(&central->lock);
@@ -405,6 +482,8 @@ bool central_walk(size_t class, struct central_walk *walk)
 	struct group group = { 0 };
 	bool more = true;
 
+	if (!walk->begun)
+		give_chains(central, class);
 	walk->pages = 0;
 	lock_acquire(&central->lock);
 	empty = drain_locked(central, NULL);
@@ -453,6 +532,8 @@ void central_fork_child(bool whole)
 		lock_reset(&central->lock);
 		if (whole)
 			continue;
+		central->nr_chains = 0;
+		central->chained = 0;
 		central->near = (struct span_list){ 0 };
 		central->far = (struct span_list){ 0 };
 		atomic_store_explicit(&central->incoming, NULL, memory_order_relaxed);

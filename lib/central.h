@@ -38,7 +38,26 @@ unsigned int central_take(size_t class, unsigned int want, void **objects);
  */
 void central_give(size_t class, void *list);
 
-/** central_trim() - give back empty spans that wait to be found */
+/**
+ * central_give_chain() - objects come back that another thread may have as they are
+ * @list: as above
+ * @nr: how many
+ *
+ * A few chains of each class are kept linked, so that objects that are made by one
+ * thread and freed by another go round without a look at their spans.
+ */
+void central_give_chain(size_t class, void *list, unsigned int nr);
+
+/**
+ * central_take_chain() - fetch such a chain
+ * @most: no longer one
+ * @nr: its length
+ *
+ * Return: NULL when there is none; the spans may have objects.
+ */
+void *central_take_chain(size_t class, unsigned int most, unsigned int *nr);
+
+/** central_trim() - give back chains, and empty spans that wait to be found */
 void central_trim(void);
 
 /**

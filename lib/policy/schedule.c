@@ -23,11 +23,11 @@
 
 /*
  * A pass is followed by a pause of at least this many times the CPU that it
- * took: giving back costs a program no more than 2 % of a CPU over time, however
+ * took: giving back costs a program no more than 4 % of a CPU over time, however
  * large its heap. (Go's scavenger paces itself at 1 %; ours also hands over,
  * which is what keeps the rest of the program from faulting.)
  */
-#define PASS_PAUSE	50
+#define PASS_PAUSE	25
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
