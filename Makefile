@@ -22,7 +22,7 @@ run = $(if $(V),,@printf '  %-5s%s\n' $1 $@;)
 ALL :=
 PACKAGES := tools/deps/packages
 
-.PHONY: all deps deps-bench check check-debug run-check demo run-demo bench clean distclean help
+.PHONY: all deps deps-bench check check-debug check-real run-check demo run-demo bench clean distclean help
 # what deps could not install as it is: see tools/deps/install
 export PATH := $(CURDIR)/build/bin:$(PATH)
 
@@ -34,7 +34,7 @@ all:
 include lib/lib.mk kmod/kmod.mk tools/tools.mk tools/demo/demo.mk bench/bench.mk \
 	selftests/selftests.mk
 
-ifneq ($(filter-out deps deps-bench check check-debug demo bench clean distclean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-bench check check-debug check-real demo bench clean distclean help,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(and $(shell command -v gcc),$(KVERS)),)
 $(error No compiler or no kernel headers: run "make deps" first)
 endif
@@ -50,6 +50,13 @@ check: deps
 check-debug: deps
 	@selftests/vm/build-debug-kernels $(WHERE)
 	@$(MAKE) run-check WHERE="$(or $(addprefix debug/,$(WHERE)),debug)"
+
+# Test suites of programs that live on malloc: SUITES="python redis", or one of them.
+check-real: deps
+	@tools/deps/install tools/deps/packages-real
+	@selftests/real/fetch
+	@$(MAKE) all
+	@selftests/real/check $(SUITES)
 
 demo: deps
 	@$(MAKE) run-demo
@@ -86,6 +93,8 @@ help:
 	@echo 'make check-debug'
 	@echo '                deps, build kernels with KASAN, lockdep, kmemleak and more (once;'
 	@echo '                then they are part of make check), every test of the guests there'
+	@echo 'make check-real python'\''s and redis'\''s own tests with the library preloaded: half an'
+	@echo '                hour or more; SUITES=redis for one of them'
 	@echo 'make demo       deps, build, the ledger of a real server in a guest'
 	@echo 'make bench      deps, packages of $(PACKAGES)-bench, build, comparison with'
 	@echo '                the allocators that Debian ships: build/bench/table.md, peers.svg'
