@@ -82,7 +82,8 @@ def memory():
 
 def iterations(run):
     """How many of a micro loop: valgrind is slow, and so are some peers at large sizes."""
-    return 10000 if int(run.argv[2]) >= SIZES["64K"] else 100000
+    size = int(run.argv[2])
+    return 2000 if size >= SIZES["1M"] else 10000 if size >= SIZES["64K"] else 100000
 
 
 def every():
