@@ -266,27 +266,19 @@ int ledger_ask(struct heap *heap, struct spanheap_ledger *args)
 	ret = check_args(args);
 	if (ret)
 		return ret;
-	tally = kzalloc(sizeof(*tally), GFP_KERNEL);
+	tally = tally_alloc(args->nodes);
 	if (!tally)
 		return -ENOMEM;
-	ret = -ENOMEM;
-	if (args->nodes) {
-		tally->nodes = kvcalloc(nr_node_ids, sizeof(*tally->nodes), GFP_KERNEL);
-		if (!tally->nodes)
-			goto out_tally;
-	}
 	mm = ledger_mm(heap, args);
 	if (IS_ERR(mm)) {
 		ret = PTR_ERR(mm);
-		goto out_nodes;
+		goto out;
 	}
 	ret = ask_mm(heap, args, mm, tally);
 	mmput(mm);
 	if (!ret)
 		ret = answer(args, tally);
-out_nodes:
-	kvfree(tally->nodes);
-out_tally:
-	kfree(tally);
+out:
+	tally_free(tally);
 	return ret;
 }

@@ -1,10 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counting of long runs with one residency: holes and huge mappings. Called by
- * the walker under its locks; never sleeps.
+ * Tallies come and go here; counting of long runs with one residency, holes and huge
+ * mappings, is called by the walker under its locks and never sleeps.
  */
+#include <linux/nodemask.h>
+#include <linux/slab.h>
+
 #include "compat.h"
 #include "tally.h"
+
+/**
+ * tally_alloc() - an empty tally
+ * @nodes: whether it counts by node, too
+ *
+ * Context: may sleep.
+ * Return: NULL when there is no memory.
+ */
+struct tally *tally_alloc(bool nodes)
+{
+	struct tally *tally = kzalloc(sizeof(*tally), GFP_KERNEL);
+
+	if (!tally || !nodes)
+		return tally;
+	tally->nodes = kvcalloc(nr_node_ids, sizeof(*tally->nodes), GFP_KERNEL);
+	if (tally->nodes)
+		return tally;
+	kfree(tally);
+	return NULL;
+}
+
+/**
+ * tally_free() - what tally_alloc() gave
+ * @tally: may be NULL
+ */
+void tally_free(struct tally *tally)
+{
+	if (tally)
+		kvfree(tally->nodes);
+	kfree(tally);
+}
 
 /* How many octets from the first on are the same as it is: half an instruction a page. */
 static unsigned long octets_alike(const u8 *bytes, unsigned long max)

@@ -120,6 +120,8 @@ static inline void tally_page(struct tally *tally, unsigned long addr,
 		*tally_vec(tally, addr) = intent | residency << SPANHEAP_VEC_RESIDENCY_SHIFT;
 }
 
+struct tally *tally_alloc(bool nodes);
+void tally_free(struct tally *tally);
 void tally_uniform(struct tally *tally, struct intents *intents, unsigned long addr,
 		   unsigned long end, unsigned int residency, const struct page *page);
 void tally_skipped(struct tally *tally, struct intents *intents, unsigned long addr,

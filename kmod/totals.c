@@ -113,20 +113,12 @@ int totals_ask(struct spanheap_totals *args)
 	args->regions = 0;
 	args->bytes = 0;
 	args->revoked = 0;
-	tally = kzalloc(sizeof(*tally), GFP_KERNEL);
+	tally = tally_alloc(args->nodes);
 	if (!tally)
 		return -ENOMEM;
-	ret = -ENOMEM;
-	if (args->nodes) {
-		tally->nodes = kvcalloc(nr_node_ids, sizeof(*tally->nodes), GFP_KERNEL);
-		if (!tally->nodes)
-			goto out;
-	}
 	ret = add_heaps(args, tally);
 	if (!ret)
 		ret = answer(args, tally);
-	kvfree(tally->nodes);
-out:
-	kfree(tally);
+	tally_free(tally);
 	return ret;
 }
