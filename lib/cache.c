@@ -256,6 +256,7 @@ static void *refill(struct cache *cache, size_t class)
 		if (unlikely(cache->room[class] != cache->limit[class]))
 			die("a free object was written to, or freed twice: its list ends too early, class",
 			    (void *)class);
+		cache->overflowed[class] = false;
 		grow(cache, class);
 		object = refill_chain(cache, class);
 		if (object)
@@ -284,16 +285,40 @@ void *cache_refill(size_t class)
 	return object;
 }
 
+/* Alone, a thread is served as well by the spans, and lists in waiting keep these. */
+static void give_half(struct cache *cache, size_t class)
+{
+	uint32_t half = (cache->limit[class] + 1) / 2;
+	void *list = take_oldest(cache, class, half);
+
+	if (atomic_load_explicit(&nr_caches, memory_order_relaxed) > 1)
+		central_give_chain(class, list, half);
+	else
+		central_give(class, list);
+}
+
+/*
+ * A list that is full twice in a row, and was not empty in between, is that of a thread
+ * that frees what it will not need soon. All the objects that stay in it may keep a
+ * span each, so it is cut down to a batch.
+ */
+static void cut_down(struct cache *cache, size_t class)
+{
+	uint32_t batch = class_info[class].batch, limit = cache->limit[class];
+
+	if (cache->overflowed[class] && limit > batch)
+		shrink(cache, class, (limit - batch + 1) / 2);
+	cache->overflowed[class] = true;
+}
+
 static void overflow(struct cache *cache, size_t class, void *object)
 {
-	uint32_t half;
-
 	if (cache) {
 		if (cache->limit[class] < class_info[class].batch)
 			grow(cache, class);
-		half = (cache->limit[class] + 1) / 2;
-		if (!cache->room[class] && half)
-			central_give_chain(class, take_oldest(cache, class, half), half);
+		cut_down(cache, class);
+		if (!cache->room[class] && cache->limit[class])
+			give_half(cache, class);
 		if (cache->room[class] && cache_push(cache, class, object))
 			return;
 	}

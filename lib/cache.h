@@ -42,6 +42,7 @@
  * @head: per class, the list
  * @room: per class, objects that the list may still take
  * @limit: per class, objects that it may hold; the list holds @limit - @room
+ * @overflowed: per class, whether the list's last slow path was that it was full
  * @used: bytes that all lists hold when they are full
  * @hand: the class at which to look next for budget
  * @inside: whether the thread is in a slow path (fork.h)
@@ -53,6 +54,7 @@ struct cache {
 	void *head[NR_CLASSES];
 	uint32_t room[NR_CLASSES];
 	uint32_t limit[NR_CLASSES];
+	bool overflowed[NR_CLASSES];
 	size_t used;
 	unsigned int hand;
 	_Atomic uint32_t inside;
