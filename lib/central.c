@@ -6,6 +6,7 @@
 #include "heap.h"
 #include "lock.h"
 #include "lookup.h"
+#include "node.h"
 #include "sanitize.h"
 #include "span.h"
 #include "spanpages.h"
@@ -68,7 +69,20 @@ struct central {
 /* So many spans are looked at in one hold of the lock, some 500 instructions each. */
 #define WALK_SPANS	32
 
-static struct central centrals[NR_CLASSES];
+/* A set for each node; what is counted is counted with those of node 0. */
+static struct central centrals[NODE_MAX][NR_CLASSES];
+
+/* Where the calling thread takes. */
+static struct central *here(size_t class)
+{
+	return &centrals[node_here()][class];
+}
+
+/* Where a span belongs. */
+static struct central *home(const struct span *span)
+{
+	return &centrals[heap_span_node(span)][span->class];
+}
 
 static void push_incoming(struct central *central, struct span *span)
 {
@@ -148,20 +162,20 @@ static struct span *drain_locked(struct central *central, struct span *empty)
 	return empty;
 }
 
-static void release(struct central *central, struct span *span)
+static void release(struct span *span)
 {
-	atomic_fetch_sub_explicit(&central->spans, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&centrals[0][span->class].spans, 1, memory_order_relaxed);
 	lookup_clear_small(span);
 	heap_span_free(span);
 }
 
-static void release_all(struct central *central, struct span *span)
+static void release_all(struct span *span)
 {
 	struct span *next;
 
 	for (; span; span = next) {
 		next = span->next;
-		release(central, span);
+		release(span);
 	}
 }
 
@@ -229,12 +243,11 @@ static unsigned int take_listed(struct central *central, unsigned int want, void
 	if (!got)
 		got = take_far_locked(central, want, objects);
 	lock_release(&central->lock);
-	release_all(central, empty);
+	release_all(empty);
 	return got;
 }
 
-static unsigned int take_fresh(struct central *central, size_t class,
-			       unsigned int want, void **objects)
+static unsigned int take_fresh(size_t class, unsigned int want, void **objects)
 {
 	struct span *span = heap_span_alloc(class_info[class].pages, 1);
 	unsigned int got;
@@ -244,22 +257,24 @@ static unsigned int take_fresh(struct central *central, size_t class,
 	span_init(span, class);
 	POISON(span->base, span->pages << HEAP_PAGE_SHIFT);
 	lookup_set_small(span, class);
-	atomic_fetch_add_explicit(&central->spans, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&centrals[0][class].spans, 1, memory_order_relaxed);
 	/* nobody else knows it yet: as good as the lock */
 	got = span_claim_locked(span, want, objects);
 	if (!span_unlist_locked(span))
-		push_incoming(central, span);
+		push_incoming(home(span), span);
 	return got;
 }
 
 unsigned int central_take(size_t class, unsigned int want, void **objects)
 {
-	struct central *central = &centrals[class];
-	unsigned int got = take_listed(central, want, objects);
+	unsigned int got = take_listed(here(class), want, objects);
 
 	if (!got)
-		got = take_fresh(central, class, want, objects);
-	atomic_fetch_add_explicit(&central->taken, got, memory_order_relaxed);
+		got = take_fresh(class, want, objects);
+	/* memory is out: whatever there is */
+	for (unsigned int node = 0; unlikely(!got) && node < node_count(); node++)
+		got = take_listed(&centrals[node][class], want, objects);
+	atomic_fetch_add_explicit(&centrals[0][class].taken, got, memory_order_relaxed);
 	return got;
 }
 
@@ -272,9 +287,10 @@ struct group {
 
 #define NR_GROUPS	16
 
-static void give_group(struct central *central, struct group *group)
+static void give_group(struct group *group)
 {
 	struct span *span = group->span, *empty;
+	struct central *central = home(span);
 	bool release_it;
 
 	switch (span_give(span, group->bits, group->nr)) {
@@ -284,7 +300,7 @@ static void give_group(struct central *central, struct group *group)
 		push_incoming(central, span);
 		break;
 	case SPAN_OWNED:
-		release(central, span);
+		release(span);
 		break;
 	case SPAN_PINNED:
 		lock_acquire(&central->lock);
@@ -294,8 +310,8 @@ static void give_group(struct central *central, struct group *group)
 			unlink_locked(central, span);
 		lock_release(&central->lock);
 		if (release_it)
-			release(central, span);
-		release_all(central, empty);
+			release(span);
+		release_all(empty);
 		break;
 	}
 	memset(group, 0, sizeof(*group));
@@ -311,8 +327,9 @@ static struct span *span_of(size_t class, void *object)
 }
 
 /* Objects have come back, perhaps whole pages of them: not so if as many go out. */
-static void note_given(struct central *central, size_t class, uint64_t nr)
+static void note_given(size_t class, uint64_t nr)
 {
+	struct central *central = &centrals[0][class];
 	uint64_t given = atomic_fetch_add_explicit(&central->given, nr, memory_order_relaxed);
 	uint64_t out = atomic_load_explicit(&central->taken, memory_order_relaxed) - given;
 	uint64_t high = atomic_load_explicit(&central->high, memory_order_relaxed);
@@ -326,7 +343,7 @@ static void note_given(struct central *central, size_t class, uint64_t nr)
 	heap_note_freed();
 }
 
-static uint64_t give(struct central *central, size_t class, void *list)
+static uint64_t give(size_t class, void *list)
 {
 	struct group groups[NR_GROUPS];
 	uint64_t nr = 0;
@@ -343,7 +360,7 @@ static uint64_t give(struct central *central, size_t class, void *list)
 			die("free() of a pointer into the middle of an object", object);
 		if (group->span != span) {
 			if (group->span)
-				give_group(central, group);
+				give_group(group);
 			group->span = span;
 		}
 		if (unlikely(group->bits[number / 64] >> (number % 64) & 1))
@@ -353,23 +370,26 @@ static uint64_t give(struct central *central, size_t class, void *list)
 	}
 	for (unsigned int i = 0; i < NR_GROUPS; i++) {
 		if (groups[i].span)
-			give_group(central, &groups[i]);
+			give_group(&groups[i]);
 	}
 	return nr;
 }
 
 void central_give(size_t class, void *list)
 {
-	struct central *central = &centrals[class];
-
-	note_given(central, class, give(central, class, list));
+	note_given(class, give(class, list));
 }
 
 void central_give_chain(size_t class, void *list, unsigned int nr)
 {
-	struct central *central = &centrals[class];
+	struct central *central = &centrals[0][class];
 	bool kept = false;
 
+	/* with many nodes each object goes home */
+	if (unlikely(node_count() > 1)) {
+		central_give(class, list);
+		return;
+	}
 	lock_acquire(&central->lock);
 	if (central->nr_chains < NR_CHAINS &&
 	    (central->chained + nr) * (size_t)class_info[class].size <= CHAINS_BYTES) {
@@ -380,13 +400,13 @@ void central_give_chain(size_t class, void *list, unsigned int nr)
 	}
 	lock_release(&central->lock);
 	if (!kept)
-		give(central, class, list);
-	note_given(central, class, nr);
+		give(class, list);
+	note_given(class, nr);
 }
 
 void *central_take_chain(size_t class, unsigned int most, unsigned int *nr)
 {
-	struct central *central = &centrals[class];
+	struct central *central = &centrals[0][class];
 	void *list = NULL;
 
 	lock_acquire(&central->lock);
@@ -402,8 +422,9 @@ void *central_take_chain(size_t class, unsigned int most, unsigned int *nr)
 }
 
 /* To their spans; they are counted as given already. */
-static void give_chains(struct central *central, size_t class)
+static void give_chains(size_t class)
 {
+	struct central *central = &centrals[0][class];
 	unsigned int nr;
 	void *lists[NR_CHAINS];
 
@@ -415,22 +436,27 @@ static void give_chains(struct central *central, size_t class)
 	central->chained = 0;
 	lock_release(&central->lock);
 	while (nr--)
-		give(central, class, lists[nr]);
+		give(class, lists[nr]);
+}
+
+static void trim(struct central *central)
+{
+	struct span *empty;
+
+	if (!atomic_load_explicit(&central->incoming, memory_order_relaxed))
+		return;
+	lock_acquire(&central->lock);
+	empty = drain_locked(central, NULL);
+	lock_release(&central->lock);
+	release_all(empty);
 }
 
 void central_trim(void)
 {
 	for (size_t class = 1; class < NR_CLASSES; class++) {
-		struct central *central = &centrals[class];
-		struct span *empty;
-
-		give_chains(central, class);
-		if (!atomic_load_explicit(&central->incoming, memory_order_relaxed))
-			continue;
-		lock_acquire(&central->lock);
-		empty = drain_locked(central, NULL);
-		lock_release(&central->lock);
-		release_all(central, empty);
+		give_chains(class);
+		for (unsigned int node = 0; node < node_count(); node++)
+			trim(&centrals[node][class]);
 	}
 }
 
@@ -472,18 +498,18 @@ static void work(struct central *central, struct central_walk *walk, struct span
 	lock_acquire(&central->lock);
 	span_pages_away(span, done);
 	lock_release(&central->lock);
-	give_group(central, group);
+	give_group(group);
 }
 
 bool central_walk(size_t class, struct central_walk *walk)
 {
-	struct central *central = &centrals[class];
+	struct central *central = &centrals[walk->node][class];
 	struct span *span = NULL, *empty;
 	struct group group = { 0 };
 	bool more = true;
 
-	if (!walk->begun)
-		give_chains(central, class);
+	if (!walk->begun && !walk->node)
+		give_chains(class);
 	walk->pages = 0;
 	lock_acquire(&central->lock);
 	empty = drain_locked(central, NULL);
@@ -507,15 +533,19 @@ bool central_walk(size_t class, struct central_walk *walk)
 			walk->pages = 0;
 	}
 	lock_release(&central->lock);
-	release_all(central, empty);
+	release_all(empty);
 	if (walk->pages)
 		work(central, walk, span, &group);
+	if (!more && ++walk->node < node_count()) {
+		walk->begun = false;
+		more = true;
+	}
 	return more;
 }
 
 struct central_counts central_counts(size_t class)
 {
-	const struct central *central = &centrals[class];
+	const struct central *central = &centrals[0][class];
 
 	return (struct central_counts){
 		.taken = atomic_load_explicit(&central->taken, memory_order_relaxed),
@@ -526,8 +556,8 @@ struct central_counts central_counts(size_t class)
 
 void central_fork_child(bool whole)
 {
-	for (size_t class = 1; class < NR_CLASSES; class++) {
-		struct central *central = &centrals[class];
+	for (size_t i = 0; i < NR_CLASSES * node_count(); i++) {
+		struct central *central = &centrals[i / NR_CLASSES][i % NR_CLASSES];
 
 		lock_reset(&central->lock);
 		if (whole)

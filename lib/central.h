@@ -76,6 +76,7 @@ struct central_walk {
 	uint64_t pages;
 	size_t near;
 	size_t far;
+	unsigned int node;
 	bool begun;
 };
 

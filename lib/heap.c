@@ -3,6 +3,7 @@
 
 #include "front.h"
 #include "meta.h"
+#include "node.h"
 #include "reserve.h"
 #include "sanitize.h"
 #include "scavenger.h"
@@ -10,11 +11,13 @@
 #include "spancache.h"
 #include "spanpages.h"
 
+#define NODE_ANY		NODE_MAX
+
 /* So much is freed before the scavenger hears of it again. */
 #define POKE_PAGES		(((size_t)2 << 20) >> HEAP_PAGE_SHIFT)
 
 static struct meta_pool span_pool = { .size = sizeof(struct span) };
-static struct span_cache span_cache;	/* these two under heap_lock */
+static struct span_cache span_caches[NODE_MAX];	/* these two under heap_lock */
 static size_t freed_unseen;		/* pages freed since the last poke */
 static _Atomic size_t poke;		/* size of the heap, when a poke is due */
 
@@ -28,12 +31,20 @@ void heap_span_put(struct span *span)
 	meta_pool_put(&span_pool, span);
 }
 
+unsigned int heap_span_node(const struct span *span)
+{
+	return likely(node_count() == 1) ? 0 : span->reserve->node;
+}
+
 /* First fit, the oldest reserve first. */
-static bool find_locked(size_t pages, size_t align, struct heap_reserve **hr, size_t *first)
+static bool find_locked(unsigned int node, size_t pages, size_t align,
+			struct heap_reserve **hr, size_t *first)
 {
 	for (size_t i = 0; heap.free_pages >= pages && i < heap.nr_reserves; i++) {
 		size_t phase = ((uintptr_t)heap.reserves[i]->r.base >> HEAP_PAGE_SHIFT) & (align - 1);
 
+		if (heap.reserves[i]->node != node && node != NODE_ANY)
+			continue;
 		*first = pages_alloc(&heap.reserves[i]->pages, pages, align, phase);
 		if (*first != PAGES_NONE) {
 			*hr = heap.reserves[i];
@@ -67,23 +78,28 @@ bool heap_trim(uint64_t min_age_ns)
 
 	lock_acquire(&heap.lock);
 	nr = evict_locked(spans);
-	nr += evict_locked(span_cache_expire(&span_cache, at, min_age_ns >> 20));
+	for (unsigned int node = 0; node < node_count(); node++)
+		nr += evict_locked(span_cache_expire(&span_caches[node], at, min_age_ns >> 20));
 	lock_release(&heap.lock);
 	return nr;
 }
 
-static bool find_pages(size_t pages, size_t align, struct heap_reserve **hr, size_t *first)
+static bool find_pages(unsigned int node, size_t pages, size_t align,
+		       struct heap_reserve **hr, size_t *first)
 {
 	bool found;
 
 	for (;;) {
 		lock_acquire(&heap.lock);
-		found = find_locked(pages, align, hr, first);
+		found = find_locked(node, pages, align, hr, first);
 		lock_release(&heap.lock);
 		if (found)
 			return true;
-		if (!heap_trim(0) && !heap_grow(pages, align))
+		if (heap_trim(0) || (node != NODE_ANY && heap_grow(pages, align, node)))
+			continue;
+		if (node == NODE_ANY || node_count() == 1)
 			return false;
+		node = NODE_ANY;
 	}
 }
 
@@ -99,7 +115,7 @@ static bool take_back(struct heap_reserve *hr, size_t first, size_t nr, bool *ze
 	return false;
 }
 
-static struct span *cut(size_t pages, size_t align)
+static struct span *cut(unsigned int node, size_t pages, size_t align)
 {
 	struct span *span = heap_span_get();
 	struct heap_reserve *hr;
@@ -109,7 +125,7 @@ static struct span *cut(size_t pages, size_t align)
 	if (!span)
 		return NULL;
 	do {
-		if (!find_pages(pages, align, &hr, &first)) {
+		if (!find_pages(node, pages, align, &hr, &first)) {
 			heap_span_put(span);
 			return NULL;
 		}
@@ -126,16 +142,17 @@ static struct span *cut(size_t pages, size_t align)
 
 struct span *heap_span_alloc(size_t pages, size_t align)
 {
+	unsigned int node = node_here();
 	struct span *span = NULL;
 
 	pages = span_cache_round(pages);
 	if (align == 1) {
 		lock_acquire(&heap.lock);
-		span = span_cache_pop(&span_cache, pages);
+		span = span_cache_pop(&span_caches[node], pages);
 		lock_release(&heap.lock);
 	}
 	if (!span)
-		span = cut(pages, align);
+		span = cut(node, pages, align);
 	if (span)
 		UNPOISON(span->base, span->pages << HEAP_PAGE_SHIFT);
 	return span;
@@ -168,7 +185,7 @@ void heap_span_free(struct span *span)
 	if (away)
 		span->next = NULL;
 	else
-		span = span_cache_push(&span_cache, span, in_use >> HEAP_PAGE_SHIFT);
+		span = span_cache_push(&span_caches[heap_span_node(span)], span, in_use >> HEAP_PAGE_SHIFT);
 	evict_locked(span);
 	lock_release(&heap.lock);
 }
@@ -233,7 +250,9 @@ struct heap_counts heap_counts(void)
 	lock_acquire(&heap.lock);
 	counts.reserved = heap.reserved;
 	counts.committed = heap.committed;
-	counts.free = (heap.free_pages + span_cache.pages) << HEAP_PAGE_SHIFT;
+	counts.free = heap.free_pages << HEAP_PAGE_SHIFT;
+	for (unsigned int node = 0; node < node_count(); node++)
+		counts.free += span_caches[node].pages << HEAP_PAGE_SHIFT;
 	lock_release(&heap.lock);
 	counts.free += front_counts().pages << HEAP_PAGE_SHIFT;
 	return counts;
@@ -246,7 +265,7 @@ void heap_fork_child(bool whole)
 	reserve_fork_child(whole);
 	run_fork_child(whole);
 	if (!whole) {
-		memset(&span_cache, 0, sizeof(span_cache));
+		memset(span_caches, 0, node_count() * sizeof(span_caches[0]));
 		span_pool.free = NULL;
 	}
 	/* struct reserve is the first member */

@@ -28,11 +28,15 @@ struct span;
  *	1/16, so that freed spans fit again
  * @align: of its base, in heap pages, a power of two
  *
+ * Of the node that the calling thread is on, unless there is nothing left for it.
  * The pages are IN_USE; @zeroed of the span says whether they read as zeros.
  * Context: inside the gate (fork.h), no lock held.
  * Return: NULL when memory is out.
  */
 struct span *heap_span_alloc(size_t pages, size_t align);
+
+/** heap_span_node() - the node whose threads a span of the page heap serves */
+unsigned int heap_span_node(const struct span *span);
 
 /** heap_span_free() - give it back; nothing leads to it any more */
 void heap_span_free(struct span *span);

@@ -60,6 +60,7 @@ static const struct option {
 	  "a number of milliseconds, 0 to 86400000" },
 	{ "BACKEND", offsetof(struct options, backend), backend_names, NULL, 0,
 	  "auto, procfs or device" },
+	{ "NODES", offsetof(struct options, nodes), NULL, NULL, 1, "0 or 1" },
 	{ "HARDENED", offsetof(struct options, hardened), NULL, hardened_names, 0,
 	  "0, 1, or some of guard, random, canary, zero with commas between" },
 	{ "VERBOSE", offsetof(struct options, verbose), NULL, NULL, 1, "0 or 1" },
@@ -69,6 +70,7 @@ static struct options current = {
 	.release = OPTION_RELEASE_UNSET,
 	.delay_ms = DELAY_MS_DEFAULT,
 	.backend = OPTION_BACKEND_AUTO,
+	.nodes = 1,
 };
 
 static bool parse_word(const char *value, const char *const *words, uint32_t *out)

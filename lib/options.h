@@ -23,6 +23,7 @@ enum option_backend {
  * @delay_ms: how long a page lies free before the scavenger touches it; 0 to
  *	one day
  * @backend: enum option_backend
+ * @nodes: 0 or 1: memory of the node that a thread is on
  * @hardened: HARDEN_* (harden.h)
  * @verbose: 0 or 1: tell on stderr which backend is in force
  */
@@ -30,6 +31,7 @@ struct options {
 	uint32_t release;
 	uint32_t delay_ms;
 	uint32_t backend;
+	uint32_t nodes;
 	uint32_t hardened;
 	uint32_t verbose;
 };

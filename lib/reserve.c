@@ -5,6 +5,7 @@
 #include "fork.h"
 #include "lookup.h"
 #include "meta.h"
+#include "node.h"
 #include "reserve.h"
 
 /*
@@ -69,13 +70,14 @@ static size_t commit_step(void)
  * Claim uncommitted pages behind those of a reserve so that @need pages in one
  * run come free; a claimed range is the caller's to commit, with no lock held.
  */
-static struct heap_reserve *claim_locked(size_t need, size_t step, size_t *first, size_t *nr)
+static struct heap_reserve *claim_locked(unsigned int node, size_t need, size_t step,
+					 size_t *first, size_t *nr)
 {
 	for (size_t i = heap.nr_reserves; i-- > 0;) {
 		struct heap_reserve *hr = heap.reserves[i];
 		size_t left = hr->pages.nr - hr->claimed;
 
-		if (left < need)
+		if (left < need || hr->node != node)
 			continue;
 		*first = hr->claimed;
 		*nr = step > need ? step : need;
@@ -111,13 +113,13 @@ static bool commit(struct heap_reserve *hr, size_t first, size_t nr)
 	return !ret;
 }
 
-static bool commit_more(size_t need)
+static bool commit_more(size_t need, unsigned int node)
 {
 	struct heap_reserve *hr;
 	size_t first, nr;
 
 	lock_acquire(&heap.lock);
-	hr = claim_locked(need, commit_step() >> HEAP_PAGE_SHIFT, &first, &nr);
+	hr = claim_locked(node, need, commit_step() >> HEAP_PAGE_SHIFT, &first, &nr);
 	lock_release(&heap.lock);
 	if (!hr)
 		return false;
@@ -127,7 +129,7 @@ static bool commit_more(size_t need)
 		return false;
 	/* not so much, then */
 	lock_acquire(&heap.lock);
-	hr = claim_locked(need, need, &first, &nr);
+	hr = claim_locked(node, need, need, &first, &nr);
 	lock_release(&heap.lock);
 	return hr && commit(hr, first, nr);
 }
@@ -161,7 +163,7 @@ static bool attach(struct heap_reserve *hr)
 	return !hr->backend->attach(&hr->r);
 }
 
-static struct heap_reserve *make_reserve(size_t size, size_t align)
+static struct heap_reserve *make_reserve(size_t size, size_t align, unsigned int node)
 {
 	size_t nr = size >> HEAP_PAGE_SHIFT;
 	struct heap_reserve *hr;
@@ -181,6 +183,9 @@ static struct heap_reserve *make_reserve(size_t size, size_t align)
 	hr->freed_at = (void *)((char *)mem + pages_bytes(nr));
 	if (!attach(hr))
 		goto unmap;
+	hr->node = node;
+	if (node_count() > 1)
+		node_prefer(base, size, node);
 	return hr;
 unmap:
 	munmap(base, size);
@@ -196,7 +201,7 @@ static size_t next_reserve_size(size_t total)
 	return size;
 }
 
-static struct heap_reserve *new_reserve(size_t need)
+static struct heap_reserve *new_reserve(size_t need, unsigned int node)
 {
 	size_t least = ((need << HEAP_PAGE_SHIFT) + HUGE_PAGE - 1) & -HUGE_PAGE;
 	struct heap_reserve *hr = NULL;
@@ -205,12 +210,14 @@ static struct heap_reserve *new_reserve(size_t need)
 	if (!heap.nr_reserves) {
 		fork_init();
 		if (least <= FIRST_RESERVE)
-			return make_reserve(FIRST_RESERVE, HEAP_PAGE_SIZE);
+			return make_reserve(FIRST_RESERVE, HEAP_PAGE_SIZE, 0);
 	}
+	if (heap.nr_reserves <= 1)
+		node_init();
 	backend_open();
 	for (size = next_reserve_size(heap.reserved); !hr && size >= least; size /= 2)
-		hr = make_reserve(size, HUGE_PAGE);
-	return hr ? hr : make_reserve(least, HUGE_PAGE);
+		hr = make_reserve(size, HUGE_PAGE, node);
+	return hr ? hr : make_reserve(least, HUGE_PAGE, node);
 }
 
 /*
@@ -218,7 +225,7 @@ static struct heap_reserve *new_reserve(size_t need)
  * that finds the heap full would make a reserve. Nobody who holds heap_lock
  * waits for it.
  */
-static bool add_reserve(size_t need, size_t seen)
+static bool add_reserve(size_t need, size_t seen, unsigned int node)
 {
 	struct heap_reserve *hr = NULL;
 	bool others;
@@ -226,7 +233,7 @@ static bool add_reserve(size_t need, size_t seen)
 	lock_acquire(&grow_lock);
 	others = heap.nr_reserves != seen;
 	if (!others && heap.nr_reserves < MAX_RESERVES)
-		hr = new_reserve(need);
+		hr = new_reserve(need, node);
 	if (hr) {
 		lock_acquire(&heap.lock);
 		heap.reserved += hr->r.length;
@@ -237,14 +244,15 @@ static bool add_reserve(size_t need, size_t seen)
 	return hr || others;
 }
 
-bool heap_grow(size_t pages, size_t align)
+bool heap_grow(size_t pages, size_t align, unsigned int node)
 {
 	size_t need = pages + align - 1, seen;
 
 	lock_acquire(&heap.lock);
 	seen = heap.nr_reserves;
 	lock_release(&heap.lock);
-	return commit_more(need) || (add_reserve(need, seen) && commit_more(need));
+	return commit_more(need, node) ||
+	       (add_reserve(need, seen, node) && commit_more(need, node));
 }
 
 void reserve_fork_child(bool whole)

@@ -27,6 +27,7 @@
  * @backend: what it was attached by
  * @pages: free heap pages; those not yet committed count as in use
  * @freed_at: per heap page, when it came free, on the clock of heap_now()
+ * @node: threads of that node are served from it
  * @claimed: heap pages from the start that are committed, or being so
  */
 struct heap_reserve {
@@ -34,6 +35,7 @@ struct heap_reserve {
 	const struct backend *backend;
 	struct pages pages;
 	uint32_t *freed_at;
+	unsigned int node;
 	size_t claimed;
 };
 
@@ -62,11 +64,12 @@ extern struct page_heap heap;
  * heap_grow() - commit more, in a new reserve if need be
  * @pages: wanted in one run
  * @align: of the run, in heap pages
+ * @node: whose
  *
  * Context: no lock held.
  * Return: whether it is worth looking for the run again.
  */
-bool heap_grow(size_t pages, size_t align);
+bool heap_grow(size_t pages, size_t align, unsigned int node);
 
 /** reserve_put_locked() - pages come free that were free before: they keep their age */
 void reserve_put_locked(struct heap_reserve *hr, size_t first, size_t nr);

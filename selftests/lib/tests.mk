@@ -33,6 +33,10 @@ PROGRAMS := abort descriptor fork hardened limits pressure release resize shorta
 $(foreach t,$(PROGRAMS),$(call c_test,lib/$t,both,lib/$t.c,build/libspanheap.so))
 $(call c_test,lib/pressure-procfs,both,lib/pressure.c,build/libspanheap.so)
 build/selftests/lib/pressure-procfs: TEST_CFLAGS += -DON_PROCFS
+$(call c_test,lib/nodes,guest,lib/nodes.c,build/libspanheap.so)
+build/selftests/lib/nodes: TEST_LIBS += -lnuma
+$(call script_test,lib/nodes4,native,lib/nodes4.sh)
+build/selftests/lib/nodes4: build/selftests/lib/nodes
 $(call c_test,lib/overcommit,guest,lib/limits.c,build/libspanheap.so)
 build/selftests/lib/overcommit: TEST_CFLAGS += -DOVERCOMMIT
 $(call c_test,lib/malloc,native,lib/malloc.c,build/libspanheap.so)
