@@ -11,8 +11,6 @@
 #include "spancache.h"
 #include "spanpages.h"
 
-#define NODE_ANY		NODE_MAX
-
 /* So much is freed before the scavenger hears of it again. */
 #define POKE_PAGES		(((size_t)2 << 20) >> HEAP_PAGE_SHIFT)
 
@@ -95,7 +93,7 @@ static bool find_pages(unsigned int node, size_t pages, size_t align,
 		lock_release(&heap.lock);
 		if (found)
 			return true;
-		if (heap_trim(0) || (node != NODE_ANY && heap_grow(pages, align, node)))
+		if (heap_trim(0) || heap_grow(pages, align, node))
 			continue;
 		if (node == NODE_ANY || node_count() == 1)
 			return false;

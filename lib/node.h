@@ -19,6 +19,7 @@
 
 /* Machines with higher numbers are treated as if they had one node. */
 #define NODE_MAX	64
+#define NODE_ANY	NODE_MAX	/* where a node is asked for */
 
 extern _Atomic unsigned int node_nr;	/* the highest number and 1 */
 

@@ -77,7 +77,7 @@ static struct heap_reserve *claim_locked(unsigned int node, size_t need, size_t 
 		struct heap_reserve *hr = heap.reserves[i];
 		size_t left = hr->pages.nr - hr->claimed;
 
-		if (left < need || hr->node != node)
+		if (left < need || (hr->node != node && node != NODE_ANY))
 			continue;
 		*first = hr->claimed;
 		*nr = step > need ? step : need;
@@ -252,7 +252,7 @@ bool heap_grow(size_t pages, size_t align, unsigned int node)
 	seen = heap.nr_reserves;
 	lock_release(&heap.lock);
 	return commit_more(need, node) ||
-	       (add_reserve(need, seen, node) && commit_more(need, node));
+	       (node != NODE_ANY && add_reserve(need, seen, node) && commit_more(need, node));
 }
 
 void reserve_fork_child(bool whole)

@@ -64,7 +64,7 @@ extern struct page_heap heap;
  * heap_grow() - commit more, in a new reserve if need be
  * @pages: wanted in one run
  * @align: of the run, in heap pages
- * @node: whose
+ * @node: whose; NODE_ANY: anybody's, of what is reserved already
  *
  * Context: no lock held.
  * Return: whether it is worth looking for the run again.
