@@ -6,6 +6,7 @@
 #ifndef SPANHEAP_SELFTESTS_LIB_HEAPLOAD_H
 #define SPANHEAP_SELFTESTS_LIB_HEAPLOAD_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +36,20 @@ static inline unsigned char load_mark(size_t i, size_t at)
 	return (unsigned char)(i * 7 + at / 4096 + 1);
 }
 
+/* Each node has a heap of its own: who moves finds nothing of what he has freed. */
+static inline void stay_here(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET((size_t)sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
+}
+
 /* Every page of every object is written, with a mark of its own. */
 static inline bool load_fill(struct load *l, size_t bytes)
 {
+	stay_here();
 	l->nr = bytes / OBJECT_SIZE;
 	for (size_t i = 0; i < l->nr; i++) {
 		l->objects[i] = malloc(OBJECT_SIZE);

@@ -67,6 +67,7 @@ static bool hand_over_blocks(void)
 {
 	char *blocks[BLOCKS];
 
+	stay_here();
 	for (int i = 0; i < BLOCKS; i++) {
 		blocks[i] = malloc(BLOCK);
 		if (!blocks[i])
@@ -182,6 +183,7 @@ TEST_F(revoked, pages_inside_spans)
 {
 	size_t start = smaps_field(getpid(), "Rss"), left;
 
+	stay_here();
 	ASSERT_TRUE(fill_smalls());
 	EXPECT_GT(smaps_field(getpid(), "Rss"), start + TOTAL);
 	for (size_t i = 0; i < SMALLS; i++) {
@@ -190,12 +192,12 @@ TEST_F(revoked, pages_inside_spans)
 			smalls[i] = NULL;
 		}
 	}
-	/* some may have been taken already */
+	/* some may have been taken already, and some are still to be handed over */
 	ASSERT_TRUE(EVENTUALLY(FIGURE(idle) + FIGURE(revoked) > TOTAL * 7 / 8 - SLACK));
 	reclaim();
 	left = smaps_field(getpid(), "Rss") - start;
 	TH_LOG("%zu MiB are left", left / MIB);
-	EXPECT_LT(left, TOTAL / 8 + SLACK);
+	EXPECT_LT(left, TOTAL / 8 + 2 * SLACK);
 	EXPECT_GT(left, TOTAL / 8 - SLACK / 4);
 	EXPECT_TRUE(smalls_intact());
 	/* and they come back, page by page */
