@@ -69,13 +69,16 @@ FIXTURE_TEARDOWN(pressure)
 	cgroup_leave(GROUP);
 }
 
-/* A limit just above what is used, and tasks that stall on it. */
+/*
+ * A limit just above what is used, and tasks that stall on it. Each processor may have
+ * charged 256 KiB ahead: with less than that between nobody is safe from a kill.
+ */
 static bool squeeze(atomic_uint *until_above, unsigned int than)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lld",
-		 (long long)(cgroup_read(GROUP, "memory.current", NULL) + 512 * KIB));
+		 (long long)(cgroup_read(GROUP, "memory.current", NULL) + 1536 * KIB));
 	cgroup_write(GROUP, "memory.max", text);
 	return EVENTUALLY((cgroup_write(GROUP, "memory.reclaim", "256K"), *until_above > than));
 }

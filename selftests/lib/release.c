@@ -64,7 +64,8 @@ TEST_F(release, free)
 	/* Resident all the same: that is the lie that the ledger takes apart. */
 	EXPECT_TRUE(still_resident(self->full));
 	EXPECT_GE(FIGURE(rss), KEPT + FREED - SLACK);
-	EXPECT_GE(FIGURE(lazyfree), smaps_field(getpid(), "LazyFree"));
+	/* more is given back between the two looks */
+	EXPECT_GE(FIGURE(lazyfree) + SLACK, smaps_field(getpid(), "LazyFree"));
 	EXPECT_LE(FIGURE(lazyfree), FREED + SLACK);
 	if (have_device()) {
 		EXPECT_GE(FIGURE(in_use), KEPT - SLACK);
