@@ -6,7 +6,7 @@
  * the target is waited for, and no lock held but for looking up regions.
  */
 #include <linux/ktime.h>
-#include <linux/numa.h>
+#include <linux/nodemask.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
@@ -97,12 +97,17 @@ static bool count(const struct revoke_chunk *chunk, void *arg)
 	return false;
 }
 
+/* Node by node, so that what is taken can be told of the node it lay on. */
 static bool take(const struct revoke_chunk *chunk, void *arg)
 {
 	struct revoke_order *order = arg;
 
-	revoke_pages(order, chunk);
-	return order->taken >= order->wanted;
+	for_each_node_state(order->nid, N_MEMORY) {
+		revoke_pages(order, chunk);
+		if (order->taken >= order->wanted)
+			return true;
+	}
+	return false;
 }
 
 /* The age from which on there are @wanted idle pages. */
@@ -156,7 +161,6 @@ static struct heap *largest_heap(struct owner *owner)
 static int give(struct owner *owner, struct spanheap_order *args)
 {
 	struct revoke_order order = {
-		.nid = NUMA_NO_NODE,
 		.cause = REVOKE_FOR_ORDER,
 		.now = revoke_epoch(ktime_get_seconds()),
 		.wanted = DIV_ROUND_UP_ULL(args->bytes, PAGE_SIZE),

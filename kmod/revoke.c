@@ -228,8 +228,7 @@ static bool folio_may_go(const struct visit *visit, struct folio *folio)
 	struct mem_cgroup *memcg;
 
 	if (!folio_test_anon(folio) || folio_test_ksm(folio) || folio_test_mlocked(folio) ||
-	    folio_maybe_dma_pinned(folio) ||
-	    (order->nid != NUMA_NO_NODE && folio_nid(folio) != order->nid))
+	    folio_maybe_dma_pinned(folio) || folio_nid(folio) != order->nid)
 		return false;
 	if (!order->memcg)
 		return true;

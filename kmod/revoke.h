@@ -24,7 +24,7 @@ enum revoke_cause {
 /**
  * struct revoke_order - what to take, and what was taken
  * @cause: why
- * @nid: pages of this node; NUMA_NO_NODE for any
+ * @nid: pages of this node
  * @memcg: and charged to this cgroup or one below it; NULL for any
  * @now: the epoch it is
  * @min_age: pages at least that old, in epochs

@@ -154,6 +154,32 @@ TEST_F(totals, nodes_differ)
 	EXPECT_EQ(0, self->nodes[last].memory.bytes[SPANHEAP_IDLE][SPANHEAP_RESIDENT]);
 }
 
+/* What is ordered is taken from all nodes, and counted where it lay. */
+TEST_F(totals, an_order_takes_from_each_node)
+{
+	struct spanheap_order order = { .size = sizeof(order), .pid = getpid(), .bytes = 3 * MIB };
+	uint64_t before[NODES];
+	unsigned int last;
+
+	if (!(self->heap.header->features & SPANHEAP_FEATURE_REVOKE))
+		SKIP(return, "the module does not revoke");
+	madvise(self->heap.memory, self->heap.length, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, ask(self->heap.fd, &self->args));
+	last = self->args.nr_nodes - 1;
+	if (!last)
+		SKIP(return, "one node");
+	for (unsigned int i = 0; i <= last; i++)
+		before[i] = self->nodes[i].revoked;
+	ASSERT_EQ(0, settle(self->heap.memory, MIB, last));
+	ASSERT_EQ(0, settle(self->heap.memory + MIB, 2 * MIB, 0));
+	device_say(&self->heap, 0, 3 * MIB, SPANHEAP_IDLE);
+	ASSERT_EQ(0, device_do(self->heap.fd, SPANHEAP_IOC_ORDER, &order));
+	EXPECT_EQ(3 * MIB, order.taken);
+	ASSERT_EQ(0, ask(self->heap.fd, &self->args));
+	EXPECT_EQ(2 * MIB, self->nodes[0].revoked - before[0]);
+	EXPECT_EQ(MIB, self->nodes[last].revoked - before[last]);
+}
+
 TEST_F(totals, without_a_walk_and_nodes)
 {
 	static const struct spanheap_matrix nothing;
