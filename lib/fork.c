@@ -18,28 +18,43 @@ _Atomic uint32_t *_Atomic fork_alive = &always_alive;
 _Atomic uint32_t fork_nr_epochs;
 _Atomic uint32_t gate_strays;
 
+/*
+ * How long anybody waits for the other side. A fork takes some milliseconds at most
+ * while its handlers need no lock; if they do, who has it may be waiting at the gate.
+ */
+#define PATIENCE_MS	100
+
 static _Atomic uint32_t turn;		/* moves when the gate opens */
+static _Atomic uint32_t forced;		/* somebody is inside while it is closed */
 static unsigned int nested;		/* of who has closed the gate */
 
 void gate_wait(_Atomic uint32_t *inside)
 {
-	while (atomic_load(&fork_gate) && atomic_load(&fork_gate) != cache_thread()) {
+	bool patient = true;
+
+	while (patient && atomic_load(&fork_gate) && atomic_load(&fork_gate) != cache_thread()) {
 		uint32_t now = atomic_load(&turn);
 
 		atomic_fetch_sub(inside, 1);
 		futex_wake(inside, INT32_MAX);
 		if (atomic_load(&fork_gate))
-			futex_wait(&turn, now);
+			patient = futex_wait_ms(&turn, now, PATIENCE_MS);
+		/* in this order: who closes it clears @forced, and then looks who is inside */
 		atomic_fetch_add(inside, 1);
+		if (!patient)
+			atomic_store(&forced, 1);
 	}
 }
 
-static void wait_until_out(_Atomic uint32_t *inside)
+/* Return: whether they are. */
+static bool wait_until_out(_Atomic uint32_t *inside)
 {
 	uint32_t now;
 
 	while ((now = atomic_load(inside)))
-		futex_wait(inside, now);
+		if (!futex_wait_ms(inside, now, PATIENCE_MS))
+			return false;
+	return true;
 }
 
 /* One fork at a time: closing it is taking a lock. */
@@ -56,6 +71,16 @@ static void close_gate(uintptr_t self)
 	}
 }
 
+static bool all_out(void)
+{
+	/* caches come and go from among the strays: these first */
+	bool out = wait_until_out(&gate_strays);
+
+	for (struct cache *cache = out ? cache_first() : NULL; cache && out; cache = cache->next)
+		out = wait_until_out(&cache->inside);
+	return out;
+}
+
 static void prepare(void)
 {
 	uintptr_t self = cache_thread();
@@ -69,10 +94,9 @@ static void prepare(void)
 	if (cache_inside())
 		return;
 	close_gate(self);
-	/* caches come and go from among the strays: these first */
-	wait_until_out(&gate_strays);
-	for (struct cache *cache = cache_first(); cache; cache = cache->next)
-		wait_until_out(&cache->inside);
+	atomic_store(&forced, 0);
+	if (!all_out())
+		atomic_store(&forced, 1);
 }
 
 static void parent(void)
@@ -83,6 +107,7 @@ static void parent(void)
 		nested--;
 		return;
 	}
+	atomic_store(&forced, 0);
 	atomic_store(&fork_gate, 0);
 	atomic_fetch_add(&turn, 1);
 	futex_wake(&turn, INT32_MAX);
@@ -97,11 +122,12 @@ static void child(void)
 void gate_fork_child(_Atomic uint32_t *inside)
 {
 	bool gated = atomic_load(&fork_gate) == cache_thread();
-	bool whole = gated || cache_alone();
+	bool whole = !atomic_load(&forced) && (gated || cache_alone());
 
 	atomic_store(fork_alive, 1);
 	atomic_store(&fork_gate, 0);
 	atomic_store(&gate_strays, inside == &gate_strays);
+	atomic_store(&forced, 0);
 	nested = 0;
 	if (!whole)
 		atomic_fetch_add(&fork_nr_epochs, 1);

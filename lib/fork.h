@@ -10,6 +10,11 @@
  * CACHE_BYTES a thread). The forking thread itself passes the closed gate, so
  * that fork handlers of other libraries may allocate.
  *
+ * libc's own locks are taken after the gate is closed, and a thread that holds one (of
+ * a FILE) may allocate. So nobody waits for ever: who has waited at the gate for a
+ * tenth of a second goes in, who has waited as long for somebody to come out forks.
+ * The child then does as after a raw fork.
+ *
  * A raw fork (the clone system call) closes no gate. The child learns of it at
  * its next slow path, from a page that the kernel wipes in children (vfork,
  * posix_spawn and CLONE_VM share the memory and wipe nothing). If other threads

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -22,6 +23,18 @@ void futex_wait(_Atomic uint32_t *word, uint32_t value)
 
 	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 	errno = saved;
+}
+
+bool futex_wait_ms(_Atomic uint32_t *word, uint32_t value, long ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	int saved = errno;
+	bool over;
+
+	over = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &ts, NULL, 0) &&
+	       errno == ETIMEDOUT;
+	errno = saved;
+	return !over;
 }
 
 void futex_wake(_Atomic uint32_t *word, int nr)

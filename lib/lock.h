@@ -12,6 +12,7 @@
 #define SPANHEAP_LIB_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define likely(x)	__builtin_expect(!!(x), 1)
@@ -49,6 +50,9 @@ static inline void lock_reset(struct lock *lock)
 
 /** futex_wait() - sleep while *@word is @value; may wake for no reason */
 void futex_wait(_Atomic uint32_t *word, uint32_t value);
+
+/** futex_wait_ms() - likewise, for so many milliseconds; false: that was it */
+bool futex_wait_ms(_Atomic uint32_t *word, uint32_t value, long ms);
 
 /** futex_wake() - wake up to @nr sleepers */
 void futex_wake(_Atomic uint32_t *word, int nr);

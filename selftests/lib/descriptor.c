@@ -319,6 +319,7 @@ TEST(more_than_the_module_takes)
 	if (fd < 0 || read(fd, old, sizeof(old)) <= 0)
 		SKIP(return, "no spanheap.ko, or not root");
 	ASSERT_EQ(1, pwrite(fd, "1", 1, 0));
+	stay_here();
 	EXPECT_TRUE(load_fill(&load, FIRST) && grow_twice(&load, &more));
 	EXPECT_STREQ("device", spanheap_backend());
 	EXPECT_GE(FIGURE(in_use), FIRST / 2);

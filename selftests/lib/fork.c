@@ -6,10 +6,12 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -285,6 +287,62 @@ static size_t reserved(void)
  * A pre-forking server: each generation allocates and frees as much as the one
  * before, and needs no more for it.
  */
+/* What sleeps here is too short on a busy machine: then it tests less, and passes. */
+static FILE *locked;
+static sem_t is_locked;
+static atomic_bool forking;
+
+/* Holds the lock of a FILE, and needs memory when the gate is closed. */
+static void *allocate_under_lock(void *arg)
+{
+	void *volatile object;
+
+	flockfile(locked);
+	sem_post(&is_locked);
+	while (!forking)
+		usleep(1000);
+	usleep(20000);
+	object = malloc(64 << 20);
+	free(object);
+	funlockfile(locked);
+	return arg;
+}
+
+/* Holds the lock of libc's list of FILEs, which a fork needs, while it waits for one. */
+static void *flush_all(void *arg)
+{
+	fflush(NULL);
+	return arg;
+}
+
+TEST(libc_has_locks_of_its_own)
+{
+	pthread_t threads[2];
+	int status;
+	pid_t pid;
+
+	locked = tmpfile();
+	ASSERT_NE(NULL, locked);
+	sem_init(&is_locked, 0, 0);
+	ASSERT_EQ(0, pthread_create(&threads[0], NULL, allocate_under_lock, NULL));
+	sem_wait(&is_locked);
+	ASSERT_EQ(0, pthread_create(&threads[1], NULL, flush_all, NULL));
+	usleep(20000);
+	forking = true;
+	pid = fork();
+	if (!pid) {
+		void *object = malloc(1000);
+
+		memset(object, 1, 1000);
+		free(object);
+		_exit(17);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(17, WEXITSTATUS(status));
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+}
+
 TEST(generations)
 {
 	int out[2], status = 0;
