@@ -103,8 +103,8 @@ static inline bool have_device(void)
 }
 
 /*
- * Wait until a condition holds, at most 20 s: how long the scavenger needs is
- * not what is tested.
+ * Wait until a condition holds, at most 20 s where nothing is slow: how long the
+ * scavenger needs is not what is tested.
  */
 static inline void moment(void)
 {
@@ -113,7 +113,7 @@ static inline void moment(void)
 
 #define EVENTUALLY(condition) \
 ({ \
-	int tries_ = 2000; \
+	unsigned int tries_ = 2000 * patience(); \
 	bool held_; \
 	while (!(held_ = (condition)) && --tries_) \
 		moment(); \
