@@ -162,7 +162,8 @@ same "sort, awk, sed and tar" tar \
 	'seq 1 200000 | awk "{ print \$1 * 7919 % 200003, \$1 }" | sort -S 8M -n | sed -n "1~997p" | sha256sum; mkdir d; for i in 1 2 3; do seq 1 50000 > d/$i; done; tar -cf - --sort=name --mtime=@0 d | xz -T2 | xz -dc | tar -tf -'
 
 cat > "$work/redis.sh" <<'SH'
-port=$((20000 + RANDOM % 20000))
+# below those that the kernel gives to clients: one of these may connect to itself
+port=$((20000 + RANDOM % 12000))
 redis-server --port $port --bind 127.0.0.1 --save "" --dir . --dbfilename dump.rdb \
 	--daemonize no --loglevel warning > /dev/null 2>&1 &
 server=$!
@@ -173,7 +174,9 @@ cli eval 'for i = 1, 20000 do redis.call("set", "s" .. i, string.rep("x", i % 50
 cli eval 'for i = 1, 20000 do redis.call("rpush", "l" .. i % 100, i) redis.call("hset", "h" .. i % 50, i, i) redis.call("zadd", "z", i, i) end return "push"' 0
 cli bgsave
 cli eval 'for i = 1, 20000, 2 do redis.call("del", "s" .. i) end return "del"' 0
-until [ "$(cli info persistence | grep rdb_bgsave_in_progress: | tr -d '\r')" = rdb_bgsave_in_progress:0 ]; do :; done
+until [ "$(cli info persistence | grep rdb_bgsave_in_progress: | tr -d '\r')" = rdb_bgsave_in_progress:0 ]; do
+	kill -0 $server || exit 1
+done
 cli info persistence | grep rdb_last_bgsave_status
 cli bgrewriteaof
 cli dbsize
