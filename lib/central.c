@@ -278,48 +278,68 @@ unsigned int central_take(size_t class, unsigned int want, void **objects)
 	return got;
 }
 
-/* Objects of one span out of a batch, collected before they are given back. */
+/**
+ * struct group - free objects of one span, on their way back
+ * @span: theirs
+ * @word: of its bitmap
+ * @nr: how many
+ * @bits: which
+ */
 struct group {
 	struct span *span;
+	unsigned int word;
 	unsigned int nr;
-	uint64_t bits[SPAN_WORDS];
+	uint64_t bits;
 };
 
+/*
+ * So many are collected at a time: those freed in the order of their addresses share a
+ * group, and of others the span's record has come into the processor's cache by the
+ * time that the group is given back.
+ */
 #define NR_GROUPS	16
 
-static void give_group(struct group *group)
+/* An empty span that is listed: who has the lock of its class may release it. */
+static __attribute__((noinline)) void release_pinned(struct span *span)
 {
-	struct span *span = group->span, *empty;
 	struct central *central = home(span);
+	struct span *empty;
 	bool release_it;
 
-	switch (span_give(span, group->bits, group->nr)) {
+	lock_acquire(&central->lock);
+	empty = drain_locked(central, NULL);
+	release_it = span_unpin_locked(span);
+	if (release_it)
+		unlink_locked(central, span);
+	lock_release(&central->lock);
+	if (release_it)
+		release(span);
+	release_all(empty);
+}
+
+static void give_group(const struct group *group)
+{
+	struct span *span = group->span;
+
+	switch (span_give(span, group->word, group->bits, group->nr)) {
 	case SPAN_LEFT:
 		break;
 	case SPAN_TO_LIST:
-		push_incoming(central, span);
+		push_incoming(home(span), span);
 		break;
 	case SPAN_OWNED:
 		release(span);
 		break;
 	case SPAN_PINNED:
-		lock_acquire(&central->lock);
-		empty = drain_locked(central, NULL);
-		release_it = span_unpin_locked(span);
-		if (release_it)
-			unlink_locked(central, span);
-		lock_release(&central->lock);
-		if (release_it)
-			release(span);
-		release_all(empty);
+		release_pinned(span);
 		break;
 	}
-	memset(group, 0, sizeof(*group));
 }
 
 static struct span *span_of(size_t class, void *object)
 {
-	struct span *span = lookup_span(object);
+	struct span *_Atomic *entry = lookup_entry(object);
+	struct span *span = likely(entry) ? atomic_load_explicit(entry, memory_order_relaxed) : NULL;
 
 	if (unlikely(!span || span->class != class))
 		die("free() of something that is not an object, or a free one was written to", object);
@@ -345,27 +365,29 @@ static void note_given(size_t class, uint64_t nr)
 
 static uint64_t give(size_t class, void *list)
 {
-	struct group groups[NR_GROUPS];
+	struct group groups[NR_GROUPS] = { 0 };
 	uint64_t nr = 0;
 	void *next;
 
-	memset(groups, 0, sizeof(groups));
 	for (void *object = list; object; object = next, nr++) {
 		struct span *span = span_of(class, object);
-		struct group *group = &groups[(uintptr_t)span / sizeof(*span) % NR_GROUPS];
 		int number = span_object(span, object);
+		unsigned int word = (unsigned int)number / 64;
+		uint64_t bit = 1ull << (number % 64);
+		struct group *group = &groups[((uintptr_t)span / sizeof(*span) + word) % NR_GROUPS];
 
 		next = link_get(object);
 		if (unlikely(number < 0))
 			die("free() of a pointer into the middle of an object", object);
-		if (group->span != span) {
+		if (group->span != span || group->word != word) {
 			if (group->span)
 				give_group(group);
-			group->span = span;
+			*group = (struct group){ .span = span, .word = word };
+			__builtin_prefetch(&span->free[word], 1);
 		}
-		if (unlikely(group->bits[number / 64] >> (number % 64) & 1))
+		if (unlikely(group->bits & bit))
 			die("double free", object);
-		group->bits[number / 64] |= 1ull << (number % 64);
+		group->bits |= bit;
 		group->nr++;
 	}
 	for (unsigned int i = 0; i < NR_GROUPS; i++) {
@@ -490,22 +512,40 @@ static void visited_locked(struct central *central, struct span *span)
 	append_locked(central, span, span->away && !span_has_near(span));
 }
 
+static bool any(const uint64_t bits[SPAN_WORDS])
+{
+	uint64_t all = 0;
+
+	for (unsigned int word = 0; word < SPAN_WORDS; word++)
+		all |= bits[word];
+	return all;
+}
+
+/* @bits of @span are claimed: nobody else has the objects on these pages meanwhile. */
 static void work(struct central *central, struct central_walk *walk, struct span *span,
-		 struct group *group)
+		 const uint64_t bits[SPAN_WORDS])
 {
 	uint64_t done = walk->work(span, walk->pages, walk->arg);
 
 	lock_acquire(&central->lock);
 	span_pages_away(span, done);
 	lock_release(&central->lock);
-	give_group(group);
+	/* as long as one word is ours the span is not empty, and stays */
+	for (unsigned int word = 0; word < SPAN_WORDS; word++) {
+		struct group group = { .span = span, .word = word, .bits = bits[word] };
+
+		if (!group.bits)
+			continue;
+		group.nr = (unsigned int)__builtin_popcountll(group.bits);
+		give_group(&group);
+	}
 }
 
 bool central_walk(size_t class, struct central_walk *walk)
 {
 	struct central *central = &centrals[walk->node][class];
 	struct span *span = NULL, *empty;
-	struct group group = { 0 };
+	uint64_t bits[SPAN_WORDS];
 	bool more = true;
 
 	if (!walk->begun && !walk->node)
@@ -522,20 +562,16 @@ bool central_walk(size_t class, struct central_walk *walk)
 		visited_locked(central, span);
 		if (!walk->pages)
 			continue;
-		/* ours, so that nobody else claims them meanwhile */
-		group.span = span;
-		span_pages_objects(span, walk->pages, group.bits);
-		span_claim_bits_locked(span, group.bits);
-		for (unsigned int w = 0; w < SPAN_WORDS; w++)
-			group.nr += (unsigned int)__builtin_popcountll(group.bits[w]);
+		span_pages_objects(span, walk->pages, bits);
+		span_claim_bits_locked(span, bits);
 		/* nothing but the tail: then nothing keeps the span here */
-		if (!group.nr)
+		if (!any(bits))
 			walk->pages = 0;
 	}
 	lock_release(&central->lock);
 	release_all(empty);
 	if (walk->pages)
-		work(central, walk, span, &group);
+		work(central, walk, span, bits);
 	if (!more && ++walk->node < node_count()) {
 		walk->begun = false;
 		more = true;

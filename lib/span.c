@@ -58,31 +58,14 @@ void span_init(struct span *span, size_t class)
 			      memory_order_relaxed);
 }
 
-int span_object(const struct span *span, const void *ptr)
-{
-	const struct class_info *info = &class_info[span->class];
-	uint64_t offset = (uint64_t)((const char *)ptr - span->base);
-	uint64_t object = offset * info->reciprocal >> 32;
-
-	if (object >= info->objects || object * info->size != offset)
-		return -1;
-	return (int)object;
-}
-
-enum span_fate span_give(struct span *span, const uint64_t bits[SPAN_WORDS],
-			 unsigned int nr)
+enum span_fate span_give(struct span *span, unsigned int word, uint64_t bits, unsigned int nr)
 {
 	uint32_t old, now, new;
 	enum span_fate fate;
 
-	for (unsigned int w = 0; w < SPAN_WORDS; w++) {
-		if (!bits[w])
-			continue;
-		if (atomic_fetch_or_explicit(&span->free[w], bits[w],
-					     memory_order_acq_rel) & bits[w])
-			die("double free of an object in the span at", span->base);
-	}
-
+	if (unlikely(atomic_fetch_or_explicit(&span->free[word], bits,
+					      memory_order_acq_rel) & bits))
+		die("double free of an object in the span at", span->base);
 	old = atomic_load_explicit(&span->state, memory_order_relaxed);
 	do {
 		now = current_state(old);

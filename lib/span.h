@@ -106,16 +106,25 @@ void span_init(struct span *span, size_t class);
  *
  * Return: -1 when no object starts there.
  */
-int span_object(const struct span *span, const void *ptr);
+static inline int span_object(const struct span *span, const void *ptr)
+{
+	const struct class_info *info = &class_info[span->class];
+	uint64_t offset = (uint64_t)((const char *)ptr - span->base);
+	uint64_t object = offset * info->reciprocal >> 32;
+
+	if (object >= info->objects || object * info->size != offset)
+		return -1;
+	return (int)object;
+}
 
 /**
  * span_give() - objects come back
+ * @word: of @free that they are in
  * @bits: which; none of them is free yet, else the program has freed one twice
  *	and is ended here
  * @nr: how many bits
  */
-enum span_fate span_give(struct span *span, const uint64_t bits[SPAN_WORDS],
-			 unsigned int nr);
+enum span_fate span_give(struct span *span, unsigned int word, uint64_t bits, unsigned int nr);
 
 /**
  * span_claim_locked() - take free objects, but none that touches a page that is away

@@ -42,9 +42,7 @@ static unsigned int claim(struct span *span, unsigned int nr)
 /* Objects @first to @first + @nr - 1 come back. */
 static enum span_fate give(struct span *span, unsigned int first, unsigned int nr)
 {
-	uint64_t bits[SPAN_WORDS] = { ((1ull << nr) - 1) << first };
-
-	return span_give(span, bits, nr);
+	return span_give(span, 0, ((1ull << nr) - 1) << first, nr);
 }
 
 TEST_F(span, objects)
@@ -150,8 +148,6 @@ TEST_F(span, pinned_is_not_owned)
 /* A giver has set bits and not counted yet; the claimer has them already. */
 TEST_F(span, claimed_before_it_is_counted)
 {
-	uint64_t none[SPAN_WORDS] = { 0 };
-
 	claim(&self->span, ALL);
 	span_unlist_locked(&self->span);
 	EXPECT_EQ(SPAN_TO_LIST, give(&self->span, 0, 1));
@@ -161,7 +157,7 @@ TEST_F(span, claimed_before_it_is_counted)
 	EXPECT_TRUE(span_looks_full(&self->span));
 	EXPECT_TRUE(span_unlist_locked(&self->span));
 	/* it counts now, finds nothing to take, and lists the span for nothing */
-	EXPECT_EQ(SPAN_TO_LIST, span_give(&self->span, none, 2));
+	EXPECT_EQ(SPAN_TO_LIST, span_give(&self->span, 0, 0, 2));
 	EXPECT_TRUE(span_link_locked(&self->span));
 	EXPECT_EQ(0, claim(&self->span, ALL));
 	EXPECT_TRUE(span_unlist_locked(&self->span));
