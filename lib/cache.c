@@ -112,6 +112,19 @@ static void shrink(struct cache *cache, size_t class, uint32_t by)
 	cache->used -= (size_t)by * class_info[class].size;
 }
 
+/*
+ * The hand goes round the classes, one for each slow path: a list that has not moved
+ * since it last passed is that of a class out of use, and is cut by half.
+ */
+static void pass(struct cache *cache, size_t class)
+{
+	size_t other = cache->hand = (cache->hand + 1) % NR_CLASSES;
+
+	if (other != class && cache->limit[other] && cache->room[other] == cache->seen[other])
+		shrink(cache, other, (cache->limit[other] + 1) / 2);
+	cache->seen[other] = cache->room[other];
+}
+
 /* Make room in the thread's budget, at the cost of classes other than @class. */
 static bool reserve_budget(struct cache *cache, size_t class, size_t bytes)
 {
@@ -257,6 +270,7 @@ static void *refill(struct cache *cache, size_t class)
 			die("a free object was written to, or freed twice: its list ends too early, class",
 			    (void *)class);
 		cache->overflowed[class] = false;
+		pass(cache, class);
 		grow(cache, class);
 		object = refill_chain(cache, class);
 		if (object)
@@ -314,6 +328,7 @@ static void cut_down(struct cache *cache, size_t class)
 static void overflow(struct cache *cache, size_t class, void *object)
 {
 	if (cache) {
+		pass(cache, class);
 		if (cache->limit[class] < class_info[class].batch)
 			grow(cache, class);
 		cut_down(cache, class);
