@@ -12,11 +12,16 @@
 #include "span.h"
 
 /*
- * Longest list of one class: in bytes, so that a burst of one size can be
- * taken up, and in objects, so that giving half of it back stays a short job.
+ * A list's first objects: 512 B of them come by one visit to the spans, of which each
+ * costs a short-lived thread some 300 instructions.
  */
-#define LIST_BYTES	((size_t)128 << 10)
-#define LIST_OBJECTS	1024
+#define FIRST_BYTES	512
+
+/*
+ * A list that is full gives back half of itself, and is cut down to a batch, but not
+ * below 4: large objects have batches of one, and would go to their spans one by one.
+ */
+#define LEAST_OBJECTS	4
 
 static struct cache none = { .front = FRONT_NONE };	/* before the thread's first slow path */
 static struct cache making = { .front = FRONT_NONE };	/* while it gets its own */
@@ -57,13 +62,6 @@ bool cache_inside(void)
 bool cache_alone(void)
 {
 	return atomic_load(&nr_caches) <= (own() ? 1 : 0);
-}
-
-static size_t max_limit(size_t class)
-{
-	size_t limit = LIST_BYTES / class_info[class].size;
-
-	return limit < 1 ? 1 : limit > LIST_OBJECTS ? LIST_OBJECTS : limit;
 }
 
 static size_t share(void)
@@ -118,7 +116,7 @@ static void shrink(struct cache *cache, size_t class, uint32_t by)
  */
 static void pass(struct cache *cache, size_t class)
 {
-	size_t other = cache->hand = (cache->hand + 1) % NR_CLASSES;
+	size_t other = cache->hand = cache->hand + 1 < NR_CLASSES ? cache->hand + 1 : 1;
 
 	if (other != class && cache->limit[other] && cache->room[other] == cache->seen[other])
 		shrink(cache, other, (cache->limit[other] + 1) / 2);
@@ -128,8 +126,11 @@ static void pass(struct cache *cache, size_t class)
 /* Make room in the thread's budget, at the cost of classes other than @class. */
 static bool reserve_budget(struct cache *cache, size_t class, size_t bytes)
 {
-	size_t budget = share();
+	size_t budget = CACHE_BYTES_MIN;
 
+	if (likely(cache->used + bytes <= budget))
+		return true;
+	budget = share();
 	for (unsigned int i = 0; cache->used + bytes > budget && i < NR_CLASSES; i++) {
 		cache->hand = (cache->hand + 1) % NR_CLASSES;
 		if (cache->hand != class && cache->limit[cache->hand])
@@ -138,15 +139,29 @@ static bool reserve_budget(struct cache *cache, size_t class, size_t bytes)
 	return cache->used + bytes <= budget;
 }
 
+static size_t first_limit(size_t class)
+{
+	size_t nr = (uint64_t)FIRST_BYTES * class_info[class].reciprocal >> 32;
+
+	return nr ? nr : 1;
+}
+
+static uint32_t least_limit(size_t class)
+{
+	uint32_t batch = class_info[class].batch;
+
+	return batch < LEAST_OBJECTS ? LEAST_OBJECTS : batch;
+}
+
 /* Slow start: double up to one batch, from then on a batch at a time. */
 static void grow(struct cache *cache, size_t class)
 {
 	uint32_t batch = class_info[class].batch;
 	uint32_t limit = cache->limit[class];
-	size_t by = !limit ? 1 : limit < batch ? limit : batch;
+	size_t by = !limit ? first_limit(class) : limit < batch ? limit : batch;
 
-	if (limit + by > max_limit(class))
-		by = max_limit(class) - limit;
+	if (limit + by > class_info[class].longest)
+		by = class_info[class].longest - limit;
 	if (!by || !reserve_budget(cache, class, by * class_info[class].size))
 		return;
 	cache->limit[class] += by;
@@ -314,14 +329,14 @@ static void give_half(struct cache *cache, size_t class)
 /*
  * A list that is full twice in a row, and was not empty in between, is that of a thread
  * that frees what it will not need soon. All the objects that stay in it may keep a
- * span each, so it is cut down to a batch.
+ * span each.
  */
 static void cut_down(struct cache *cache, size_t class)
 {
-	uint32_t batch = class_info[class].batch, limit = cache->limit[class];
+	uint32_t least = least_limit(class), limit = cache->limit[class];
 
-	if (cache->overflowed[class] && limit > batch)
-		shrink(cache, class, (limit - batch + 1) / 2);
+	if (cache->overflowed[class] && limit > least)
+		shrink(cache, class, (limit - least + 1) / 2);
 	cache->overflowed[class] = true;
 }
 
@@ -329,7 +344,7 @@ static void overflow(struct cache *cache, size_t class, void *object)
 {
 	if (cache) {
 		pass(cache, class);
-		if (cache->limit[class] < class_info[class].batch)
+		if (cache->limit[class] < least_limit(class))
 			grow(cache, class);
 		cut_down(cache, class);
 		if (!cache->room[class] && cache->limit[class])

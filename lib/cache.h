@@ -5,7 +5,7 @@
  * look at the span. A list that runs empty is refilled from the central list,
  * one that is full gives half of itself back, both in batches.
  *
- * How long a list may get is learnt: it starts at one object, grows with every
+ * How long a list may get is learnt: it starts at a few objects, grows with every
  * refill, and shrinks when it is out of use, or the thread's budget (CACHE_BYTES) is
  * needed by other classes. So a thread never holds back more than that, and one that
  * has hardly allocated holds next to nothing.

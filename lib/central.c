@@ -12,12 +12,12 @@
 #include "spanpages.h"
 
 /*
- * Chains of one class. 64 KiB is four batches of the largest kind: what is on its way
+ * Chains of one class. 128 KiB is eight batches of most kinds: what is on its way
  * between threads that take turns. They wait for no longer than a pass of the
  * scavenger, as their objects keep pages from being given back.
  */
 #define NR_CHAINS	8
-#define CHAINS_BYTES	((size_t)64 << 10)
+#define CHAINS_BYTES	((size_t)128 << 10)
 
 /**
  * struct span_list - spans, linked both ways
@@ -365,7 +365,8 @@ static void note_given(size_t class, uint64_t nr)
 
 static uint64_t give(size_t class, void *list)
 {
-	struct group groups[NR_GROUPS] = { 0 };
+	struct group groups[NR_GROUPS];
+	unsigned int used = 0;		/* which of them */
 	uint64_t nr = 0;
 	void *next;
 
@@ -374,15 +375,17 @@ static uint64_t give(size_t class, void *list)
 		int number = span_object(span, object);
 		unsigned int word = (unsigned int)number / 64;
 		uint64_t bit = 1ull << (number % 64);
-		struct group *group = &groups[((uintptr_t)span / sizeof(*span) + word) % NR_GROUPS];
+		unsigned int i = (unsigned int)((uintptr_t)span / sizeof(*span) + word) % NR_GROUPS;
+		struct group *group = &groups[i];
 
 		next = link_get(object);
 		if (unlikely(number < 0))
 			die("free() of a pointer into the middle of an object", object);
-		if (group->span != span || group->word != word) {
-			if (group->span)
+		if (!(used >> i & 1) || group->span != span || group->word != word) {
+			if (used >> i & 1)
 				give_group(group);
 			*group = (struct group){ .span = span, .word = word };
+			used |= 1u << i;
 			__builtin_prefetch(&span->free[word], 1);
 		}
 		if (unlikely(group->bits & bit))
@@ -390,10 +393,8 @@ static uint64_t give(size_t class, void *list)
 		group->bits |= bit;
 		group->nr++;
 	}
-	for (unsigned int i = 0; i < NR_GROUPS; i++) {
-		if (groups[i].span)
-			give_group(&groups[i]);
-	}
+	for (; used; used &= used - 1)
+		give_group(&groups[__builtin_ctz(used)]);
 	return nr;
 }
 

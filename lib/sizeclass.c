@@ -12,12 +12,22 @@
 #define BATCH(size)	((size) * BATCH_MAX <= BATCH_BYTES ? BATCH_MAX :	\
 			 (size) < BATCH_BYTES ? BATCH_BYTES / (size) : 1)
 
+/*
+ * The longest list of a thread: in bytes, so that a burst of one size can be taken
+ * up, and in objects, so that giving half of it back stays a short job.
+ */
+#define LIST_BYTES	131072u
+#define LIST_MAX	1024u
+#define LONGEST(size)	((size) * LIST_MAX <= LIST_BYTES ? LIST_MAX :		\
+			 (size) < LIST_BYTES ? LIST_BYTES / (size) : 1)
+
 #define INFO(class, prev, bytes, nr_pages)					\
 	[class] = {								\
 		.size = (bytes),						\
 		.pages = (nr_pages),						\
 		.objects = ((nr_pages) << HEAP_PAGE_SHIFT) / (bytes),		\
 		.batch = BATCH(bytes),						\
+		.longest = LONGEST(bytes),					\
 		.reciprocal = (uint32_t)(((1ull << 32) + (bytes) - 1) / (bytes)), \
 	},
 

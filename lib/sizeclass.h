@@ -64,6 +64,7 @@
  * @pages: heap pages of a span
  * @objects: objects in a span
  * @batch: objects that move between a thread's cache and the spans at once
+ * @longest: objects that a thread's list may hold
  * @reciprocal: 2^32 / @size, rounded up: offset * reciprocal >> 32 is the
  *	number of the object that starts at offset
  */
@@ -71,7 +72,8 @@ struct class_info {
 	uint32_t size;
 	uint16_t pages;
 	uint16_t objects;
-	uint32_t batch;
+	uint16_t batch;
+	uint16_t longest;
 	uint32_t reciprocal;
 };
 

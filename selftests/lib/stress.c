@@ -176,7 +176,7 @@ TEST(random_work)
 	}
 	EXPECT_EQ(0, failures);
 	/* only this thread is left, with what it may cache */
-	EXPECT_LE(live(), (1 << 20) + (64 << 10));
+	EXPECT_LE(live(), (2 << 20) + (64 << 10));
 }
 
 #ifdef __SANITIZE_ADDRESS__
