@@ -44,6 +44,7 @@
  * @limit: per class, objects that it may hold; the list holds @limit - @room
  * @overflowed: per class, whether the list's last slow path was that it was full
  * @seen: per class, @room when @hand last passed
+ * @look: per class, of the list when cache_give_idle() last saw it
  * @used: bytes that all lists hold when they are full
  * @hand: the class at which to look next for budget
  * @inside: whether the thread is in a slow path (fork.h)
@@ -57,6 +58,7 @@ struct cache {
 	uint32_t limit[NR_CLASSES];
 	bool overflowed[NR_CLASSES];
 	uint32_t seen[NR_CLASSES];
+	uint32_t look[NR_CLASSES];
 	size_t used;
 	unsigned int hand;
 	_Atomic uint32_t inside;
@@ -142,6 +144,14 @@ void cache_overflow(size_t class, void *object);
 
 /** cache_flush() - give back all that the calling thread has cached */
 void cache_flush(void);
+
+/**
+ * cache_give_idle() - give back what the calling thread has not used since the last call
+ *
+ * Large objects always. The heap calls it before it grows: inside the gate, no lock
+ * held. Nothing but the lists changes, so a refill may be under way.
+ */
+void cache_give_idle(void);
 
 /** cache_enter() - gate_enter() for the calling thread; returns its word */
 _Atomic uint32_t *cache_enter(void);

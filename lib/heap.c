@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
-#include "front.h"
+#include "cache.h"
 #include "meta.h"
 #include "node.h"
 #include "reserve.h"
@@ -15,7 +15,8 @@
 #define POKE_PAGES		(((size_t)2 << 20) >> HEAP_PAGE_SHIFT)
 
 static struct meta_pool span_pool = { .size = sizeof(struct span) };
-static struct span_cache span_caches[NODE_MAX];	/* these two under heap_lock */
+static struct span_cache span_caches[NODE_MAX];	/* these three under heap_lock */
+static size_t high;			/* pages in use before more is gathered */
 static size_t freed_unseen;		/* pages freed since the last poke */
 static _Atomic size_t poke;		/* size of the heap, when a poke is due */
 
@@ -82,18 +83,49 @@ bool heap_trim(uint64_t min_age_ns)
 	return nr;
 }
 
+/*
+ * Before more is in use than ever before, so that pages are touched which never were,
+ * what lies about free is gathered. Then there is leave for this much more: 3 % of the
+ * heap, that a growing one does not gather all the time, whose cost is some 10 ns an
+ * object and span, nor less than 256 KiB, which take the kernel some 50 us to fault in.
+ */
+#define RISE_MIN	(((size_t)256 << 10) >> HEAP_PAGE_SHIFT)
+#define RISE_PART	32
+
+static size_t in_use_locked(void)
+{
+	return (heap.committed >> HEAP_PAGE_SHIFT) - heap.free_pages;
+}
+
+static void rise_locked(void)
+{
+	size_t pages = in_use_locked(), more = pages / RISE_PART;
+
+	if (pages > high)
+		high = pages + (more > RISE_MIN ? more : RISE_MIN);
+}
+
 static bool find_pages(unsigned int node, size_t pages, size_t align,
 		       struct heap_reserve **hr, size_t *first)
 {
-	bool found;
+	bool found, gathered = false;
 
 	for (;;) {
 		lock_acquire(&heap.lock);
-		found = find_locked(node, pages, align, hr, first);
+		found = (gathered || in_use_locked() + pages <= high) &&
+			find_locked(node, pages, align, hr, first);
+		if (found)
+			rise_locked();
 		lock_release(&heap.lock);
 		if (found)
 			return true;
-		if (heap_trim(0) || heap_grow(pages, align, node))
+		if (!gathered)
+			cache_give_idle();
+		if (heap_trim(0) || !gathered) {
+			gathered = true;
+			continue;
+		}
+		if (heap_grow(pages, align, node))
 			continue;
 		if (node == NODE_ANY || node_count() == 1)
 			return false;
@@ -177,13 +209,13 @@ void heap_span_free(struct span *span)
 	span->zeroed = false;
 	span->freed_at = at;
 	lock_acquire(&heap.lock);
-	in_use = heap.committed - (heap.free_pages << HEAP_PAGE_SHIFT);
+	in_use = in_use_locked();
 	note_freed_locked(span->pages);
 	/* what is in the span cache is IN_USE */
 	if (away)
 		span->next = NULL;
 	else
-		span = span_cache_push(&span_caches[heap_span_node(span)], span, in_use >> HEAP_PAGE_SHIFT);
+		span = span_cache_push(&span_caches[heap_span_node(span)], span, in_use);
 	evict_locked(span);
 	lock_release(&heap.lock);
 }

@@ -2,7 +2,7 @@
 # The library. Units are linked with its prefixed objects, plain and under each
 # sanitizer; whole programs with the library itself.
 
-UNITS := central figures front gate heap intent options pages partial policy procfs sizeclass span \
+UNITS := central figures front gate heap idle intent options pages partial policy procfs sizeclass span \
 	spanpages stress
 # central lists hand out poisoned memory: the cache above unpoisons it
 UNITS_ASAN := $(filter-out central,$(UNITS))
