@@ -24,7 +24,7 @@ enum spanheap_release {
 	SPANHEAP_RELEASE_KEEP,		/* nothing */
 };
 
-#define SPANHEAP_MAX_CLASSES	80
+#define SPANHEAP_MAX_CLASSES	128
 
 /**
  * struct spanheap_memstats - figures with the meaning of Go's MemStats

@@ -7,9 +7,14 @@
  * Sizes go up by 16 to 256 (224 is followed by 256), then in six steps a
  * doubling, 18/16, 20/16, 22/16, 25/16, 28/16 and 32/16: the fewest that keep
  * the waste above 128 bytes at or under 12.5 %, contain every power of two (for
- * alignment), and are multiples of 16 (for max_align_t). The pages of a span are
- * the fewest that lose at most 3.2 % at its tail and hold at least 8 objects
- * (4 above 8 KiB, 1 above 32 KiB), but at most SPAN_MAX_OBJECTS.
+ * alignment), and are multiples of 16 (for max_align_t). From 2 to 8 KiB there are
+ * eight steps instead, of 2/16, since programs have thousands of blocks there: a class
+ * costs about 16 KiB, where spans are not full. And 1056 and 4416 take up pages of 1 and
+ * 4 KiB with a header of their owner's, those of sqlite first of all.
+ *
+ * The pages of a span are the fewest that lose at most 3.2 % at its tail (1.6 % from
+ * 1 to 8 KiB) and hold at least 8 objects (4 above 8 KiB, 1 above 32 KiB), but at most
+ * SPAN_MAX_OBJECTS.
  *
  * Class 0 is none: large objects, and addresses that are not ours. Its lists
  * are always empty and always full, which takes both off the fast path.
@@ -21,8 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NR_CLASSES		76
-#define SMALL_MAX		((size_t)1 << 10)
+#define NR_CLASSES		82
+#define SMALL_MAX		((size_t)2 << 10)
 #define CLASS_MAX		((size_t)256 << 10)
 #define SMALL_GRAIN_SHIFT	4
 #define MEDIUM_GRAIN_SHIFT	6
@@ -30,33 +35,40 @@
 
 /* CLASS(number, size of the class before it, size, heap pages of a span) */
 #define SMALL_CLASSES(CLASS) \
-	CLASS(1, 0, 16, 1) CLASS(2, 16, 32, 1) CLASS(3, 32, 48, 1) \
-	CLASS(4, 48, 64, 1) CLASS(5, 64, 80, 1) CLASS(6, 80, 96, 1) \
-	CLASS(7, 96, 112, 1) CLASS(8, 112, 128, 1) CLASS(9, 128, 144, 1) \
-	CLASS(10, 144, 160, 1) CLASS(11, 160, 176, 1) CLASS(12, 176, 192, 1) \
-	CLASS(13, 192, 208, 1) CLASS(14, 208, 224, 1) CLASS(15, 224, 256, 1) \
-	CLASS(16, 256, 288, 1) CLASS(17, 288, 320, 1) CLASS(18, 320, 352, 1) \
-	CLASS(19, 352, 400, 1) CLASS(20, 400, 448, 1) CLASS(21, 448, 512, 1) \
-	CLASS(22, 512, 576, 1) CLASS(23, 576, 640, 2) CLASS(24, 640, 704, 2) \
-	CLASS(25, 704, 800, 1) CLASS(26, 800, 896, 1) CLASS(27, 896, 1024, 1)
+	CLASS(1, 0, 16, 1) CLASS(2, 16, 32, 1) CLASS(3, 32, 48, 1) CLASS(4, 48, 64, 1) \
+	CLASS(5, 64, 80, 1) CLASS(6, 80, 96, 1) CLASS(7, 96, 112, 1) \
+	CLASS(8, 112, 128, 1) CLASS(9, 128, 144, 1) CLASS(10, 144, 160, 1) \
+	CLASS(11, 160, 176, 1) CLASS(12, 176, 192, 1) CLASS(13, 192, 208, 1) \
+	CLASS(14, 208, 224, 1) CLASS(15, 224, 256, 1) CLASS(16, 256, 288, 1) \
+	CLASS(17, 288, 320, 1) CLASS(18, 320, 352, 1) CLASS(19, 352, 400, 1) \
+	CLASS(20, 400, 448, 1) CLASS(21, 448, 512, 1) CLASS(22, 512, 576, 1) \
+	CLASS(23, 576, 640, 2) CLASS(24, 640, 704, 2) CLASS(25, 704, 800, 1) \
+	CLASS(26, 800, 896, 1) CLASS(27, 896, 1024, 1) CLASS(28, 1024, 1056, 3) \
+	CLASS(29, 1056, 1152, 2) CLASS(30, 1152, 1280, 3) CLASS(31, 1280, 1408, 4) \
+	CLASS(32, 1408, 1600, 9) CLASS(33, 1600, 1792, 2) CLASS(34, 1792, 2048, 2)
 
 #define MEDIUM_CLASSES(CLASS) \
-	CLASS(28, 1024, 1152, 2) CLASS(29, 1152, 1280, 3) CLASS(30, 1280, 1408, 3) \
-	CLASS(31, 1408, 1600, 2) CLASS(32, 1600, 1792, 2) CLASS(33, 1792, 2048, 2) \
-	CLASS(34, 2048, 2304, 4) CLASS(35, 2304, 2560, 5) CLASS(36, 2560, 2816, 6) \
-	CLASS(37, 2816, 3200, 4) CLASS(38, 3200, 3584, 4) CLASS(39, 3584, 4096, 4) \
-	CLASS(40, 4096, 4608, 8) CLASS(41, 4608, 5120, 5) CLASS(42, 5120, 5632, 7) \
-	CLASS(43, 5632, 6400, 8) CLASS(44, 6400, 7168, 7) CLASS(45, 7168, 8192, 8) \
-	CLASS(46, 8192, 9216, 8) CLASS(47, 9216, 10240, 5) CLASS(48, 10240, 11264, 7) \
-	CLASS(49, 11264, 12800, 8) CLASS(50, 12800, 14336, 7) CLASS(51, 14336, 16384, 8) \
-	CLASS(52, 16384, 18432, 9) CLASS(53, 18432, 20480, 10) CLASS(54, 20480, 22528, 11) \
-	CLASS(55, 22528, 25600, 16) CLASS(56, 25600, 28672, 14) CLASS(57, 28672, 32768, 16) \
-	CLASS(58, 32768, 36864, 9) CLASS(59, 36864, 40960, 5) CLASS(60, 40960, 45056, 11) \
-	CLASS(61, 45056, 51200, 19) CLASS(62, 51200, 57344, 7) CLASS(63, 57344, 65536, 8) \
-	CLASS(64, 65536, 73728, 9) CLASS(65, 73728, 81920, 10) CLASS(66, 81920, 90112, 11) \
-	CLASS(67, 90112, 102400, 25) CLASS(68, 102400, 114688, 14) CLASS(69, 114688, 131072, 16) \
-	CLASS(70, 131072, 147456, 18) CLASS(71, 147456, 163840, 20) CLASS(72, 163840, 180224, 22) \
-	CLASS(73, 180224, 204800, 25) CLASS(74, 204800, 229376, 28) CLASS(75, 229376, 262144, 32)
+	CLASS(35, 2048, 2304, 4) CLASS(36, 2304, 2560, 5) CLASS(37, 2560, 2816, 8) \
+	CLASS(38, 2816, 3072, 3) CLASS(39, 3072, 3328, 7) CLASS(40, 3328, 3584, 4) \
+	CLASS(41, 3584, 3840, 8) CLASS(42, 3840, 4096, 4) CLASS(43, 4096, 4416, 6) \
+	CLASS(44, 4416, 4608, 8) CLASS(45, 4608, 5120, 5) CLASS(46, 5120, 5632, 9) \
+	CLASS(47, 5632, 6144, 6) CLASS(48, 6144, 6656, 9) CLASS(49, 6656, 7168, 7) \
+	CLASS(50, 7168, 7680, 15) CLASS(51, 7680, 8192, 8) CLASS(52, 8192, 9216, 8) \
+	CLASS(53, 9216, 10240, 5) CLASS(54, 10240, 11264, 7) \
+	CLASS(55, 11264, 12800, 8) CLASS(56, 12800, 14336, 7) \
+	CLASS(57, 14336, 16384, 8) CLASS(58, 16384, 18432, 9) \
+	CLASS(59, 18432, 20480, 10) CLASS(60, 20480, 22528, 11) \
+	CLASS(61, 22528, 25600, 16) CLASS(62, 25600, 28672, 14) \
+	CLASS(63, 28672, 32768, 16) CLASS(64, 32768, 36864, 9) \
+	CLASS(65, 36864, 40960, 5) CLASS(66, 40960, 45056, 11) \
+	CLASS(67, 45056, 51200, 19) CLASS(68, 51200, 57344, 7) \
+	CLASS(69, 57344, 65536, 8) CLASS(70, 65536, 73728, 9) \
+	CLASS(71, 73728, 81920, 10) CLASS(72, 81920, 90112, 11) \
+	CLASS(73, 90112, 102400, 25) CLASS(74, 102400, 114688, 14) \
+	CLASS(75, 114688, 131072, 16) CLASS(76, 131072, 147456, 18) \
+	CLASS(77, 147456, 163840, 20) CLASS(78, 163840, 180224, 22) \
+	CLASS(79, 180224, 204800, 25) CLASS(80, 204800, 229376, 28) \
+	CLASS(81, 229376, 262144, 32)
 
 /**
  * struct class_info - what is constant about a class

@@ -21,6 +21,8 @@
 #include "sizeclass.h"
 #include "spanpages.h"
 
+_Static_assert(NR_CLASSES <= SPANHEAP_MAX_CLASSES, "struct spanheap_memstats has a place for each");
+
 static uint64_t intent_bytes(unsigned int intent)
 {
 	return atomic_load_explicit(&intent_totals[intent], memory_order_relaxed)
