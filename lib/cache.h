@@ -43,8 +43,7 @@
  * @room: per class, objects that the list may still take
  * @limit: per class, objects that it may hold; the list holds @limit - @room
  * @overflowed: per class, whether the list's last slow path was that it was full
- * @seen: per class, @room when @hand last passed
- * @look: per class, of the list when cache_give_idle() last saw it
+ * @seen: per class, @room when @hand last passed, or cache_give_idle()
  * @used: bytes that all lists hold when they are full
  * @hand: the class at which to look next for budget
  * @inside: whether the thread is in a slow path (fork.h)
@@ -58,7 +57,6 @@ struct cache {
 	uint32_t limit[NR_CLASSES];
 	bool overflowed[NR_CLASSES];
 	uint32_t seen[NR_CLASSES];
-	uint32_t look[NR_CLASSES];
 	size_t used;
 	unsigned int hand;
 	_Atomic uint32_t inside;
@@ -146,7 +144,7 @@ void cache_overflow(size_t class, void *object);
 void cache_flush(void);
 
 /**
- * cache_give_idle() - give back what the calling thread has not used since the last call
+ * cache_give_idle() - give back what the calling thread does not use now
  *
  * Large objects always. The heap calls it before it grows: inside the gate, no lock
  * held. Nothing but the lists changes, so a refill may be under way.
