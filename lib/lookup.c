@@ -3,7 +3,7 @@
 #include "meta.h"
 #include "span.h"
 
-_Atomic uintptr_t lookup_root[(size_t)1 << (ADDRESS_BITS - LEAF_SHIFT)];
+_Atomic uintptr_t lookup_root[ROOT_ENTRIES];
 
 static struct lookup_leaf *leaf_of(uintptr_t addr)
 {

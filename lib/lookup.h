@@ -33,13 +33,19 @@ struct lookup_leaf {
 	struct span *_Atomic span[LEAF_PAGES];
 };
 
-extern _Atomic uintptr_t lookup_root[(size_t)1 << (ADDRESS_BITS - LEAF_SHIFT)];
+#define ROOT_ENTRIES	((size_t)1 << (ADDRESS_BITS - LEAF_SHIFT))
+extern _Atomic uintptr_t lookup_root[ROOT_ENTRIES];
 
-/* lookup_class() - class of the object at @ptr, or 0: none, or a large one */
+/*
+ * lookup_class() - class of the object at @ptr, or 0: none, or a large one
+ *
+ * @ptr may be anything that a program passes to free(). The mask, one instruction, keeps
+ * what is no address inside the root, so that it comes to where it can be told of.
+ */
 static inline size_t lookup_class(const void *ptr)
 {
 	uintptr_t addr = (uintptr_t)ptr;
-	uintptr_t leaf = atomic_load_explicit(&lookup_root[addr >> LEAF_SHIFT],
+	uintptr_t leaf = atomic_load_explicit(&lookup_root[(addr >> LEAF_SHIFT) % ROOT_ENTRIES],
 					      memory_order_relaxed);
 
 	if (unlikely(!leaf))

@@ -24,6 +24,17 @@ static void free_static(void)
 	do_free(static_memory);
 }
 
+/* Text taken for a pointer: no address that there could be. */
+static void free_text(void)
+{
+	do_free((void *)0x6f6c6c6568206f68);
+}
+
+static void realloc_text(void)
+{
+	do_realloc((void *)0x6f6c6c6568206f68, 100);
+}
+
 static void free_foreign_map(void)
 {
 	do_free(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -204,6 +215,8 @@ FIXTURE_VARIANT_ADD(abort, name)				\
 }
 
 CASE(free_static, "invalid pointer");
+CASE(free_text, "invalid pointer");
+CASE(realloc_text, "invalid pointer");
 CASE(free_foreign_map, "invalid pointer");
 CASE(free_large_twice, "double free");
 CASE(free_direct_twice, "double free");
