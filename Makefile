@@ -100,7 +100,7 @@ help:
 	@echo '                the allocators that Debian ships: build/bench/table.md, peers.svg'
 	@echo 'make bench ROWS="pair/% real/redis" ROUNDS=3 PEERS="glibc other=LIBRARY.so"'
 	@echo '                only these rows, so often, with these peers'
-	@echo 'make bench-ledger bench-giveback bench-taking bench-queries'
+	@echo 'make bench-ledger bench-giveback bench-taking bench-queries bench-peak'
 	@echo '                the figures of Documentation/costs.md, in instructions'
 	@echo 'make clean      remove what was built, keep the unpacked kernels'
 	@echo 'make distclean  remove all of build/'

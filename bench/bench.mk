@@ -45,6 +45,16 @@ build/bench/queries: BENCH_LIBS = -luring
 bench-queries: build/bench/queries $(KVERS:%=build/kmod/%/spanheap.ko)
 	$(call bench,$<,never)
 
+# MB of objects; the guest has half as much again
+MB ?= 1024
+.PHONY: bench-peak
+bench-peak: build/libspanheap.so.1 build/bench/loads/peak $(KVERS:%=build/kmod/%/spanheap.ko)
+	@for kernel in $(notdir $(wildcard build/guest/*)); do \
+		echo "$$kernel"; \
+		selftests/vm/run --kernel $$kernel --icount --thp never --mem $$(($(MB) * 3 / 2 + 512))M \
+			--timeout 1800 -- bench/peak.sh $(MB) build/bench/loads/peak || exit; \
+	done
+
 # The library's own path: linked with its objects, as its unit tests are.
 build/bench/giveback-cost: BENCH_CFLAGS = -DSPANHEAP_PREFIXED -Ilib
 build/bench/giveback-cost: $(call lib_objects,prefixed,$(LIB_CORE_SRCS))

@@ -2,11 +2,14 @@
 /*
  * peak - what remains of a peak: @mb of objects are allocated, 99 of 100 are freed, chosen
  * at random, then nothing happens for @wait ms. Prints, in MB: held, resident memory above
- * that of the start; floor, pages that hold a survivor; and refill, the CPU seconds it
+ * that of the start; idle, that part of it which the kernel may have, where libspanheap and
+ * its module can tell; floor, pages that hold a survivor; and refill, the CPU seconds it
  * takes to allocate as much as was freed once more.
  */
+#include <dlfcn.h>
 #include <sys/mman.h>
 
+#include <spanheap.h>
 #include "rss.h"
 
 #define PAGE	4096
@@ -74,12 +77,23 @@ static double floor_of(struct object **objects, long nr, uintptr_t *pages)
 	return nr_pages * (double)PAGE / MIB;
 }
 
+/* Resident, and handed over or lazily freed. */
+static double given_away(void)
+{
+	int (*ledger)(pid_t, struct spanheap_report *, size_t) = dlsym(RTLD_DEFAULT, "spanheap_ledger");
+	struct spanheap_report report;
+
+	if (!ledger || ledger(0, &report, sizeof(report)) || !report.exact)
+		return 0;
+	return (double)(report.total.idle + report.total.lazyfree) / MIB;
+}
+
 int main(int argc, char **argv)
 {
 	long wait, bytes, nr, freed = 0;
 	struct object **objects;
 	uintptr_t *pages;
-	double start, held, cost;
+	double start, held, idle, cost;
 
 	parameters_begin(argc, argv);
 	bytes = scaled(parameter("mb", 1024)) * MIB;
@@ -108,6 +122,7 @@ int main(int argc, char **argv)
 	}
 	sleep_ms(wait);
 	held = resident() - start;
+	idle = given_away();
 	cost = cpu();
 	fill(objects, nr, freed);
 	cost = cpu() - cost;
@@ -116,6 +131,7 @@ int main(int argc, char **argv)
 			object_free(objects[i]);
 			objects[i] = NULL;
 		}
-	printf("held=%.1f\nrefill=%.4f\nfloor=%.1f\n", held, cost, floor_of(objects, nr, pages));
+	printf("held=%.1f\nidle=%.1f\nrefill=%.4f\nfloor=%.1f\n", held, idle, cost,
+	       floor_of(objects, nr, pages));
 	return 0;
 }
