@@ -239,7 +239,9 @@ TEST_F(trace, what_a_pipe_holds_is_not_freed)
 	absent = gone(&self->heap, self->pagemap);
 	EXPECT_EQ(absent, sum_of(sums.taken));
 	EXPECT_LT(LENGTH - 32 * PAGE, absent);
-	EXPECT_EQ(absent - 16 * PAGE, sum_of(sums.freed));
+	/* nor what waits for the LRU lists, up to 31 pages on each processor */
+	EXPECT_GE(absent - 16 * PAGE, sum_of(sums.freed));
+	EXPECT_LE(absent - (16 + 2 * 31) * PAGE, sum_of(sums.freed));
 }
 
 /* An event of this process or heap whose figures are as they should be. */
