@@ -56,6 +56,7 @@ wait
 start hang --timeout 40 -- sh -c 'echo before; exec tail -f /dev/null'
 start icount --icount -- git --version
 wait
+start unborn --cmdline rdinit=/nothing --log "$work/unborn.log" -- true
 start nokernel --kernel 1.2 -- true
 start nocommand
 start nofile --add "$work/none" -- true
@@ -63,7 +64,7 @@ start nosize --mem lots -- true
 wait
 
 echo TAP version 13
-echo 1..20
+echo 1..22
 number=0
 failed=0
 check() {	# name, then a command that succeeds when it is right
@@ -106,6 +107,8 @@ check "the log is named" says warning 'its log: .*\.log'
 check "the output is there all the same" test "$(cat "$work/warning.out")" = out
 check "a panic is a complaint" status panic 123
 check "its text is shown, too" says panic 'sysrq triggered crash'
+check "a kernel that dies before user space is booted again" says unborn 'died before user space and is booted again'
+check "and complains, if it does so each time" status unborn 123
 check "a hang ends in time" status hang 124
 check "and it is shown where it hung" says hang 'task:tail'
 check "output before a hang is not lost" test "$(cat "$work/hang.out")" = before
