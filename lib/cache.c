@@ -81,30 +81,23 @@ static void *checked(void *object, size_t class)
 	return object;
 }
 
-/* Take the @nr objects that have been in the list for longest out of it. */
-static void *take_oldest(struct cache *cache, size_t class, uint32_t nr)
+/* The list goes on after @nr of its objects. */
+static void skip(struct cache *cache, size_t class, void *rest, uint32_t nr)
 {
-	uint32_t keep = cache->limit[class] - cache->room[class] - nr;
-	void *list = checked(cache->head[class], class);
-
-	if (keep) {
-		void *last = list;
-
-		for (uint32_t i = 1; i < keep; i++)
-			last = checked(link_get(last), class);
-		list = checked(link_get(last), class);
-		link_set(last, NULL);
-	} else {
-		cache->head[class] = NULL;
-	}
 	cache->room[class] += nr;
-	return list;
+	cache->head[class] = cache->room[class] == cache->limit[class] ? NULL : checked(rest, class);
+}
+
+/* Give back the @nr objects that have been in the list for the shortest time. */
+static void give(struct cache *cache, size_t class, uint32_t nr)
+{
+	skip(cache, class, central_give(class, checked(cache->head[class], class), nr), nr);
 }
 
 static void shrink(struct cache *cache, size_t class, uint32_t by)
 {
 	if (cache->room[class] < by)
-		central_give(class, take_oldest(cache, class, by - cache->room[class]));
+		give(cache, class, by - cache->room[class]);
 	cache->limit[class] -= by;
 	cache->room[class] -= by;
 	cache->used -= (size_t)by * class_info[class].size;
@@ -299,8 +292,16 @@ static void *refill(struct cache *cache, size_t class)
 	got = central_take(class, want, objects);
 	if (!got)
 		return NULL;
-	while (--got)
-		cache_push(cache, class, objects[got]);
+	if (--got) {
+		void *list = NULL;
+
+		for (unsigned int i = got; i; i--) {
+			link_set(objects[i], list);
+			list = objects[i];
+		}
+		cache->head[class] = list;
+		cache->room[class] -= got;
+	}
 	return objects[0];
 }
 
@@ -314,16 +315,27 @@ void *cache_refill(size_t class)
 	return object;
 }
 
+/* Take the first @nr objects out of the list, linked. */
+static void *cut(struct cache *cache, size_t class, uint32_t nr)
+{
+	void *list = checked(cache->head[class], class), *last = list;
+
+	for (uint32_t i = 1; i < nr; i++)
+		last = checked(link_get(last), class);
+	skip(cache, class, link_get(last), nr);
+	link_set(last, NULL);
+	return list;
+}
+
 /* Alone, a thread is served as well by the spans, and lists in waiting keep these. */
 static void give_half(struct cache *cache, size_t class)
 {
 	uint32_t half = (cache->limit[class] + 1) / 2;
-	void *list = take_oldest(cache, class, half);
 
 	if (atomic_load_explicit(&nr_caches, memory_order_relaxed) > 1)
-		central_give_chain(class, list, half);
+		central_give_chain(class, cut(cache, class, half), half);
 	else
-		central_give(class, list);
+		give(cache, class, half);
 }
 
 /*
@@ -352,8 +364,7 @@ static void overflow(struct cache *cache, size_t class, void *object)
 		if (cache->room[class] && cache_push(cache, class, object))
 			return;
 	}
-	link_set(object, NULL);
-	central_give(class, object);
+	central_give(class, object, 1);
 }
 
 void cache_overflow(size_t class, void *object)

@@ -31,6 +31,11 @@ struct span_list {
 	size_t nr;
 };
 
+struct chain {
+	void *list;
+	unsigned int nr;
+};
+
 /**
  * struct central - the list of one class
  * @lock: for the lists, and to claim objects of their spans
@@ -50,10 +55,7 @@ struct central {
 	struct lock lock;
 	struct span_list near;
 	struct span_list far;
-	struct {
-		void *list;
-		unsigned int nr;
-	} chains[NR_CHAINS];
+	struct chain chains[NR_CHAINS];
 	unsigned int nr_chains;
 	unsigned int chained;
 	struct span *_Atomic incoming;
@@ -278,27 +280,6 @@ unsigned int central_take(size_t class, unsigned int want, void **objects)
 	return got;
 }
 
-/**
- * struct group - free objects of one span, on their way back
- * @span: theirs
- * @word: of its bitmap
- * @nr: how many
- * @bits: which
- */
-struct group {
-	struct span *span;
-	unsigned int word;
-	unsigned int nr;
-	uint64_t bits;
-};
-
-/*
- * So many are collected at a time: those freed in the order of their addresses share a
- * group, and of others the span's record has come into the processor's cache by the
- * time that the group is given back.
- */
-#define NR_GROUPS	16
-
 /* An empty span that is listed: who has the lock of its class may release it. */
 static __attribute__((noinline)) void release_pinned(struct span *span)
 {
@@ -317,11 +298,10 @@ static __attribute__((noinline)) void release_pinned(struct span *span)
 	release_all(empty);
 }
 
-static void give_group(const struct group *group)
+/* Whatever the last objects given back have made necessary. */
+static __attribute__((noinline)) void settle(struct span *span, enum span_fate fate)
 {
-	struct span *span = group->span;
-
-	switch (span_give(span, group->word, group->bits, group->nr)) {
+	switch (fate) {
 	case SPAN_LEFT:
 		break;
 	case SPAN_TO_LIST:
@@ -330,20 +310,22 @@ static void give_group(const struct group *group)
 	case SPAN_OWNED:
 		release(span);
 		break;
-	case SPAN_PINNED:
+	case SPAN_TO_PIN:
 		release_pinned(span);
 		break;
 	}
 }
 
-static struct span *span_of(size_t class, void *object)
+static inline void give_bits(struct span *span, const struct class_info *info,
+			     _Atomic uint64_t *word, uint64_t bits)
 {
-	struct span *_Atomic *entry = lookup_entry(object);
-	struct span *span = likely(entry) ? atomic_load_explicit(entry, memory_order_relaxed) : NULL;
+	enum span_fate fate;
 
-	if (unlikely(!span || span->class != class))
-		die("free() of something that is not an object, or a free one was written to", object);
-	return span;
+	if (unlikely(span_is_foreign(span)) && span_adopt(span))
+		push_incoming(home(span), span);
+	fate = span_give(span, info, word, bits);
+	if (unlikely(fate != SPAN_LEFT))
+		settle(span, fate);
 }
 
 /* Objects have come back, perhaps whole pages of them: not so if as many go out. */
@@ -363,44 +345,85 @@ static void note_given(size_t class, uint64_t nr)
 	heap_note_freed();
 }
 
-static uint64_t give(size_t class, void *list)
+/**
+ * struct coming - an object on its way back
+ * @span: its own
+ * @word: of the span's bitmap
+ * @bit: in there
+ */
+struct coming {
+	struct span *span;
+	_Atomic uint64_t *word;
+	uint64_t bit;
+};
+
+/*
+ * So many are looked up before the first is given: by then its span's bitmap has come
+ * into the processor's cache.
+ */
+#define NR_COMING	16
+
+/* Where the first @nr objects of @list belong; returns what follows them. */
+static inline void *look_up(size_t class, struct lookup_cursor *cursor, void *list,
+			    struct coming *coming, unsigned int nr)
 {
-	struct group groups[NR_GROUPS];
-	unsigned int used = 0;		/* which of them */
-	uint64_t nr = 0;
-	void *next;
+	const struct class_info *info = &class_info[class];
+	void *object = list;
 
-	for (void *object = list; object; object = next, nr++) {
-		struct span *span = span_of(class, object);
-		int number = span_object(span, object);
-		unsigned int word = (unsigned int)number / 64;
-		uint64_t bit = 1ull << (number % 64);
-		unsigned int i = (unsigned int)((uintptr_t)span / sizeof(*span) + word) % NR_GROUPS;
-		struct group *group = &groups[i];
+	for (; nr; nr--, coming++) {
+		struct span *span = lookup_next(cursor, object);
+		int number;
 
-		next = link_get(object);
+		if (unlikely(!span || span->class != class))
+			die("free() of something that is not an object, or a free one was written to",
+			    object);
+		number = span_object(span, info, object);
 		if (unlikely(number < 0))
 			die("free() of a pointer into the middle of an object", object);
-		if (!(used >> i & 1) || group->span != span || group->word != word) {
-			if (used >> i & 1)
-				give_group(group);
-			*group = (struct group){ .span = span, .word = word };
-			used |= 1u << i;
-			__builtin_prefetch(&span->free[word], 1);
-		}
-		if (unlikely(group->bits & bit))
-			die("double free", object);
-		group->bits |= bit;
-		group->nr++;
+		coming->span = span;
+		coming->word = &span->free[(unsigned int)number / 64];
+		coming->bit = 1ull << (number % 64);
+		__builtin_prefetch((void *)coming->word, 1);
+		object = link_get(object);
 	}
-	for (; used; used &= used - 1)
-		give_group(&groups[__builtin_ctz(used)]);
-	return nr;
+	return object;
 }
 
-void central_give(size_t class, void *list)
+static inline void give_coming(size_t class, const struct coming *coming, unsigned int nr)
 {
-	note_given(class, give(class, list));
+	const struct coming *end = coming + nr;
+
+	while (coming < end) {
+		const struct coming *first = coming++;
+		uint64_t bits = first->bit;
+
+		/* those freed in the order of their addresses go together, but none twice */
+		while (coming < end && coming->word == first->word && likely(!(bits & coming->bit)))
+			bits |= coming++->bit;
+		give_bits(first->span, &class_info[class], first->word, bits);
+	}
+}
+
+static void *give(size_t class, void *list, unsigned int nr)
+{
+	struct lookup_cursor cursor = LOOKUP_CURSOR;
+	struct coming coming[NR_COMING];
+
+	while (nr) {
+		unsigned int here = nr < NR_COMING ? nr : NR_COMING;
+
+		list = look_up(class, &cursor, list, coming, here);
+		give_coming(class, coming, here);
+		nr -= here;
+	}
+	return list;
+}
+
+void *central_give(size_t class, void *list, unsigned int nr)
+{
+	list = give(class, list, nr);
+	note_given(class, nr);
+	return list;
 }
 
 void central_give_chain(size_t class, void *list, unsigned int nr)
@@ -410,7 +433,7 @@ void central_give_chain(size_t class, void *list, unsigned int nr)
 
 	/* with many nodes each object goes home */
 	if (unlikely(node_count() > 1)) {
-		central_give(class, list);
+		central_give(class, list, nr);
 		return;
 	}
 	lock_acquire(&central->lock);
@@ -423,7 +446,7 @@ void central_give_chain(size_t class, void *list, unsigned int nr)
 	}
 	lock_release(&central->lock);
 	if (!kept)
-		give(class, list);
+		give(class, list, nr);
 	note_given(class, nr);
 }
 
@@ -448,18 +471,17 @@ void *central_take_chain(size_t class, unsigned int most, unsigned int *nr)
 static void give_chains(size_t class)
 {
 	struct central *central = &centrals[0][class];
+	struct chain chains[NR_CHAINS];
 	unsigned int nr;
-	void *lists[NR_CHAINS];
 
 	lock_acquire(&central->lock);
 	nr = central->nr_chains;
-	for (unsigned int i = 0; i < nr; i++)
-		lists[i] = central->chains[i].list;
+	memcpy(chains, central->chains, nr * sizeof(chains[0]));
 	central->nr_chains = 0;
 	central->chained = 0;
 	lock_release(&central->lock);
 	while (nr--)
-		give(class, lists[nr]);
+		give(class, chains[nr].list, chains[nr].nr);
 }
 
 static void trim(struct central *central)
@@ -526,6 +548,7 @@ static bool any(const uint64_t bits[SPAN_WORDS])
 static void work(struct central *central, struct central_walk *walk, struct span *span,
 		 const uint64_t bits[SPAN_WORDS])
 {
+	const struct class_info *info = &class_info[span->class];
 	uint64_t done = walk->work(span, walk->pages, walk->arg);
 
 	lock_acquire(&central->lock);
@@ -533,12 +556,8 @@ static void work(struct central *central, struct central_walk *walk, struct span
 	lock_release(&central->lock);
 	/* as long as one word is ours the span is not empty, and stays */
 	for (unsigned int word = 0; word < SPAN_WORDS; word++) {
-		struct group group = { .span = span, .word = word, .bits = bits[word] };
-
-		if (!group.bits)
-			continue;
-		group.nr = (unsigned int)__builtin_popcountll(group.bits);
-		give_group(&group);
+		if (bits[word])
+			give_bits(span, info, &span->free[word], bits[word]);
 	}
 }
 

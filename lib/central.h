@@ -34,14 +34,17 @@ unsigned int central_take(size_t class, unsigned int want, void **objects);
 
 /**
  * central_give() - objects come back
- * @list: linked through their first words, ending with NULL
+ * @list: linked through their first words
+ * @nr: how many of them, from the first on
+ *
+ * Return: what the last one of these leads to.
  */
-void central_give(size_t class, void *list);
+void *central_give(size_t class, void *list, unsigned int nr);
 
 /**
  * central_give_chain() - objects come back that another thread may have as they are
- * @list: as above
- * @nr: how many
+ * @list: as above, but ending with NULL
+ * @nr: all that are in there
  *
  * A few chains of each class are kept linked, so that objects that are made by one
  * thread and freed by another go round without a look at their spans.

@@ -182,7 +182,7 @@ void harden_free(size_t class, void *object)
 	struct span *span = lookup_span(object);
 	_Atomic uint32_t *inside;
 
-	if (unlikely(!span || span->class != class || span_object(span, object) < 0))
+	if (unlikely(!span || span->class != class || span_object(span, &class_info[class], object) < 0))
 		die("free() of a pointer into the middle of an object", object);
 	UNPOISON(object, class_info[class].size);
 	if (wanted(HARDEN_CANARY))
@@ -194,7 +194,7 @@ void harden_free(size_t class, void *object)
 	link_set(object, NULL);
 	POISON(object, class_info[class].size);
 	inside = cache_enter();
-	central_give(class, object);
+	central_give(class, object, 1);
 	cache_leave(inside);
 }
 

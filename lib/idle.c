@@ -28,8 +28,8 @@ void cache_give_idle(void)
 			cache->seen[class] = cache->room[class];
 			continue;
 		}
+		central_give(class, list, cache->limit[class] - cache->room[class]);
 		cache->head[class] = NULL;
 		cache->room[class] = cache->limit[class];
-		central_give(class, list);
 	}
 }

@@ -30,6 +30,17 @@ struct span *lookup_span(const void *ptr)
 	return entry ? atomic_load_explicit(entry, memory_order_relaxed) : NULL;
 }
 
+bool lookup_move(struct lookup_cursor *cursor, const void *ptr)
+{
+	struct lookup_leaf *leaf = leaf_of((uintptr_t)ptr);
+
+	if (!leaf)
+		return false;
+	cursor->leaf = (uintptr_t)ptr >> LEAF_SHIFT;
+	cursor->spans = leaf->span;
+	return true;
+}
+
 static bool make_leaf(uintptr_t index)
 {
 	struct lookup_leaf *leaf = meta_map(sizeof(*leaf));

@@ -82,6 +82,32 @@ static inline struct span *_Atomic *lookup_entry(const void *ptr)
 }
 
 /**
+ * struct lookup_cursor - for the spans of many objects, one after the other
+ * @leaf: the last one's place in the root
+ * @spans: its entries
+ */
+struct lookup_cursor {
+	uintptr_t leaf;
+	struct span *_Atomic *spans;
+};
+
+#define LOOKUP_CURSOR	((struct lookup_cursor){ .leaf = UINTPTR_MAX })
+
+/** lookup_move() - to the leaf that @ptr lies in; false: there is none */
+bool lookup_move(struct lookup_cursor *cursor, const void *ptr);
+
+/** lookup_next() - as lookup_span() */
+static inline struct span *lookup_next(struct lookup_cursor *cursor, const void *ptr)
+{
+	uintptr_t addr = (uintptr_t)ptr;
+
+	if (unlikely(addr >> LEAF_SHIFT != cursor->leaf) && !lookup_move(cursor, ptr))
+		return NULL;
+	return atomic_load_explicit(&cursor->spans[(addr >> HEAP_PAGE_SHIFT) % LEAF_PAGES],
+				    memory_order_relaxed);
+}
+
+/**
  * lookup_prepare() - make the leaves for an address range
  *
  * Return: false when memory is out, or the range is beyond what can be looked

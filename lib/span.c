@@ -1,90 +1,110 @@
 // SPDX-License-Identifier: MIT
 #include "die.h"
-#include "fork.h"
 #include "span.h"
 #include "spanpages.h"
 
-#define COUNT_MASK	0xffffu
-#define COUNT_BIAS	0x4000u		/* a count of zero */
+_Static_assert(sizeof(struct span) == 128, "two cache lines");
+
+/* In the state. */
+#define NONE		1u		/* one in @none */
+#define PART		(1u << 8)	/* one in @part */
+#define COUNTS		0xffffu
+#define EMPTY		0x4040u		/* both counts, of 0 */
 #define LISTED		(1u << 16)
 #define LINKED		(1u << 17)
 #define PINNED		(1u << 18)
-#define EPOCH_SHIFT	24
 
-_Static_assert(sizeof(struct span) == 128, "two cache lines");
-
-static uint32_t current_epoch(void)
+static unsigned int nr_words(const struct class_info *info)
 {
-	return fork_epoch() << EPOCH_SHIFT;
+	return (info->objects + 63u) / 64;
 }
 
-/* The word as it counts in this process. */
-static uint32_t current_state(uint32_t state)
+/* All bits that a word has. */
+static uint64_t all_bits(const struct class_info *info, unsigned int word)
 {
-	if ((state ^ current_epoch()) >> EPOCH_SHIFT)
-		return (state & COUNT_MASK) | current_epoch();
-	return state;
+	unsigned int left = info->objects - word * 64;
+
+	return left < 64 ? (1ull << left) - 1 : ~0ull;
 }
 
-static int count_of(uint32_t state)
+static bool empty(uint32_t state)
 {
-	return (int)(state & COUNT_MASK) - (int)COUNT_BIAS;
+	return (state & COUNTS) == EMPTY;
 }
 
-static bool empty(const struct span *span, uint32_t state)
+static bool full(const struct span *span, uint32_t state)
 {
-	return count_of(state) == (int)class_info[span->class].objects;
+	return (state & 0xff) >= (EMPTY & 0xff) + nr_words(&class_info[span->class]);
 }
 
 void span_init(struct span *span, size_t class)
 {
-	unsigned int left = class_info[class].objects;
+	const struct class_info *info = &class_info[class];
 
 	span->class = (uint8_t)class;
 	span->far = false;
 	span->looks = 0;
 	span->seen = 0;
 	span->away = 0;
-	for (unsigned int w = 0; w < SPAN_WORDS; w++) {
-		unsigned int here = left < 64 ? left : 64;
-		uint64_t word = here == 64 ? ~0ull : (1ull << here) - 1;
-
-		atomic_store_explicit(&span->free[w], word, memory_order_relaxed);
-		left -= here;
-	}
-	atomic_store_explicit(&span->state,
-			      current_epoch() | LISTED |
-			      (COUNT_BIAS + class_info[class].objects),
-			      memory_order_relaxed);
+	for (unsigned int w = 0; w < SPAN_WORDS; w++)
+		atomic_store_explicit(&span->free[w], w < nr_words(info) ? all_bits(info, w) : 0,
+				      memory_order_relaxed);
+	atomic_store_explicit(&span->state, span_epoch() | LISTED | EMPTY, memory_order_relaxed);
 }
 
-enum span_fate span_give(struct span *span, unsigned int word, uint64_t bits, unsigned int nr)
+enum span_fate span_count_given(struct span *span, const struct class_info *info,
+				unsigned int word, uint64_t old, uint64_t new)
 {
-	uint32_t old, now, new;
+	uint32_t by = 0, was, now;
 	enum span_fate fate;
 
-	if (unlikely(atomic_fetch_or_explicit(&span->free[word], bits,
-					      memory_order_acq_rel) & bits))
-		die("double free of an object in the span at", span->base);
-	old = atomic_load_explicit(&span->state, memory_order_relaxed);
+	if (!old)
+		by += NONE;
+	if (new == all_bits(info, word))
+		by += PART;
+	if (!by)
+		return SPAN_LEFT;
+	was = atomic_load_explicit(&span->state, memory_order_relaxed);
 	do {
-		now = current_state(old);
-		new = now + nr;
-		if (!(now & LISTED)) {
+		now = was - by;
+		fate = SPAN_LEFT;
+		if (!(was & LISTED)) {
 			fate = SPAN_TO_LIST;
-			if (empty(span, new) && !(now & PINNED))
+			if (empty(now) && !(was & PINNED))
 				fate = SPAN_OWNED;
 			else
-				new |= LISTED;
-		} else if (empty(span, new) && !(now & PINNED)) {
-			fate = SPAN_PINNED;
-			new |= PINNED;
-		} else {
-			fate = SPAN_LEFT;
+				now |= LISTED;
+		} else if (empty(now) && !(was & PINNED)) {
+			fate = SPAN_TO_PIN;
+			now |= PINNED;
 		}
-	} while (!atomic_compare_exchange_weak_explicit(&span->state, &old, new,
+	} while (!atomic_compare_exchange_weak_explicit(&span->state, &was, now,
 			memory_order_acq_rel, memory_order_relaxed));
 	return fate;
+}
+
+void span_freed_twice(const struct span *span, unsigned int object)
+{
+	die("double free", span->base + (size_t)object * class_info[span->class].size);
+}
+
+bool span_adopt(struct span *span)
+{
+	const struct class_info *info = &class_info[span->class];
+	uint32_t was = atomic_load_explicit(&span->state, memory_order_acquire);
+	uint32_t now = span_epoch() | LISTED | EMPTY;
+
+	if (!span_is_foreign(span))
+		return false;
+	/* nobody changes the bitmap before the span is adopted */
+	for (unsigned int w = 0; w < nr_words(info); w++) {
+		uint64_t free = atomic_load_explicit(&span->free[w], memory_order_relaxed);
+
+		now += free ? 0 : NONE;
+		now += free == all_bits(info, w) ? 0 : PART;
+	}
+	return atomic_compare_exchange_strong_explicit(&span->state, &was, now,
+			memory_order_acq_rel, memory_order_relaxed);
 }
 
 /* Not to be claimed: what touches a page that is away. */
@@ -98,10 +118,25 @@ static const uint64_t *far_objects(const struct span *span, uint64_t bits[SPAN_W
 	return bits;
 }
 
-static void note_claimed(struct span *span, unsigned int nr)
+/* @bits of a word are taken; returns what that changes in the counts. */
+static uint32_t claim_bits(struct span *span, unsigned int word, uint64_t bits)
+{
+	/* all of them are set, so this is an and-not */
+	uint64_t old = atomic_fetch_sub_explicit(&span->free[word], bits, memory_order_acq_rel);
+	uint32_t by = 0;
+
+	if (old == bits)
+		by += NONE;
+	if (old == all_bits(&class_info[span->class], word))
+		by += PART;
+	return by;
+}
+
+static void count_claimed(struct span *span, uint32_t by)
 {
 	span->seen = 0;
-	atomic_fetch_sub_explicit(&span->state, nr, memory_order_acq_rel);
+	if (by)
+		atomic_fetch_add_explicit(&span->state, by, memory_order_acq_rel);
 }
 
 unsigned int span_claim_locked(struct span *span, unsigned int max, void **objects)
@@ -109,35 +144,29 @@ unsigned int span_claim_locked(struct span *span, unsigned int max, void **objec
 	const struct class_info *info = &class_info[span->class];
 	uint64_t bits[SPAN_WORDS];
 	const uint64_t *far = far_objects(span, bits);
-	unsigned int got = 0;
+	void **object = objects, **end = objects + max;
+	uint32_t by = 0;
 
-	for (unsigned int w = 0; w < SPAN_WORDS && w * 64 < info->objects; w++) {
-		uint64_t free = atomic_load_explicit(&span->free[w], memory_order_relaxed);
-		uint64_t claim = 0;
-
+	for (unsigned int w = 0; w < SPAN_WORDS && w * 64 < info->objects && object < end; w++) {
+		char *base = span->base + (size_t)w * 64 * info->size;
 		/* bits only appear while we have the lock */
-		free &= ~far[w];
-		while (free && got < max) {
-			unsigned int bit = (unsigned int)__builtin_ctzll(free);
+		uint64_t free = atomic_load_explicit(&span->free[w], memory_order_relaxed) & ~far[w];
+		uint64_t left = free;
 
-			objects[got++] = span->base + (size_t)(w * 64 + bit) * info->size;
-			claim |= 1ull << bit;
-			free &= free - 1;
-		}
-		if (claim)
-			atomic_fetch_and_explicit(&span->free[w], ~claim,
-						  memory_order_acq_rel);
-		if (got == max)
-			break;
+		for (; left && object < end; left &= left - 1)
+			*object++ = base + (size_t)__builtin_ctzll(left) * info->size;
+		if (left != free)
+			by += claim_bits(span, w, free ^ left);
 	}
-	note_claimed(span, got);
-	return got;
+	count_claimed(span, by);
+	return (unsigned int)(object - objects);
 }
 
 unsigned int span_claim_far_locked(struct span *span, unsigned int max, void **objects)
 {
 	const struct class_info *info = &class_info[span->class];
 	unsigned int got = 0;
+	uint32_t by = 0;
 
 	for (unsigned int i = 0; i < info->objects && got < max; i++) {
 		uint64_t away;
@@ -148,25 +177,22 @@ unsigned int span_claim_far_locked(struct span *span, unsigned int max, void **o
 		away = span_pages_of(span, i) & span->away;
 		if (away && !span_pages_take(span, away))
 			continue;
-		atomic_fetch_and_explicit(&span->free[i / 64], ~(1ull << (i % 64)),
-					  memory_order_acq_rel);
+		by += claim_bits(span, i / 64, 1ull << (i % 64));
 		objects[got++] = span->base + (size_t)i * info->size;
 	}
-	note_claimed(span, got);
+	count_claimed(span, by);
 	return got;
 }
 
 void span_claim_bits_locked(struct span *span, const uint64_t bits[SPAN_WORDS])
 {
-	unsigned int nr = 0;
+	uint32_t by = 0;
 
 	for (unsigned int w = 0; w < SPAN_WORDS; w++) {
-		if (!bits[w])
-			continue;
-		atomic_fetch_and_explicit(&span->free[w], ~bits[w], memory_order_acq_rel);
-		nr += (unsigned int)__builtin_popcountll(bits[w]);
+		if (bits[w])
+			by += claim_bits(span, w, bits[w]);
 	}
-	note_claimed(span, nr);
+	count_claimed(span, by);
 }
 
 bool span_has_near(const struct span *span)
@@ -186,7 +212,7 @@ bool span_link_locked(struct span *span)
 	uint32_t old = atomic_load_explicit(&span->state, memory_order_acquire);
 
 	do {
-		if (empty(span, old) && !(old & PINNED))
+		if (empty(old) && !(old & PINNED))
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&span->state, &old, old | LINKED,
 			memory_order_acq_rel, memory_order_acquire));
@@ -195,7 +221,7 @@ bool span_link_locked(struct span *span)
 
 bool span_looks_full(const struct span *span)
 {
-	return count_of(atomic_load_explicit(&span->state, memory_order_acquire)) <= 0;
+	return full(span, atomic_load_explicit(&span->state, memory_order_acquire));
 }
 
 bool span_unlist_locked(struct span *span)
@@ -203,7 +229,7 @@ bool span_unlist_locked(struct span *span)
 	uint32_t old = atomic_load_explicit(&span->state, memory_order_acquire);
 
 	do {
-		if (count_of(old) > 0)
+		if (!full(span, old))
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&span->state, &old,
 			old & ~(LISTED | LINKED),
@@ -216,7 +242,7 @@ bool span_unpin_locked(struct span *span)
 	uint32_t old = atomic_fetch_and_explicit(&span->state, ~PINNED,
 						 memory_order_acq_rel);
 
-	return (old & LINKED) && empty(span, old);
+	return (old & LINKED) && empty(old);
 }
 
 unsigned int span_nr_free(const struct span *span)

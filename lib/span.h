@@ -9,20 +9,24 @@
  * only under the lock of the class's central list (span_claim), or by who has
  * just made the span and shown it to nobody.
  *
- * States, all in the one word @state so that each change is one CAS:
+ * To give objects is one atomic step on a word of the bitmap. Only who gives the first
+ * free object of a word, or the last that was missing, takes a second step, on @state,
+ * and touches the span after the first at all: until that step is made the counts do
+ * not say that the span is empty. The one word @state has:
  *
- *	count	objects given back and counted. span_give sets bits first and
- *		counts second, span_claim clears bits first and counts second. So
- *		between the two steps of others the count may be off, even below
- *		zero (hence the bias), but @count == all objects means that every
- *		bit is set and no giver is half-way.
+ *	none	words with no free object
+ *	part	words with some object that is not free. Givers change the bitmap
+ *		first and count second, and so do claimers. So between the two steps of
+ *		others the counts may be off, even below zero (hence the bias), but if
+ *		both are 0 every bit is set and no giver is half-way.
  *	LISTED	the span is on its central list, or the giver who set the flag is
  *		about to put it there. Set by the giver who finds it clear: exactly
  *		one. Cleared only under the central lock, by who has found no bit
- *		and a count <= 0 and has taken the span off the list. A giver that
- *		comes later sees it clear and lists the span again; one that was
- *		half-way is such a giver. So a span with a free object is listed,
- *		or about to be: none is lost.
+ *		and @none at the number of all words and has taken the span off the
+ *		list. A giver that comes later has the first object of its word, sees
+ *		the flag clear and lists the span again; one that was half-way is such
+ *		a giver. So a span with a free object is listed, or about to be: none
+ *		is lost.
  *	LINKED	it has arrived on the list. Set and cleared under the central lock.
  *	PINNED	the giver who has made a listed span empty comes to release it: it
  *		sets the flag with the same CAS, takes the central lock, clears
@@ -30,12 +34,12 @@
  *		While the flag is set nobody else releases it, and others that
  *		make the span empty again do nothing. If it is not linked yet,
  *		whoever links it finds it empty and not pinned, and releases it.
- *	epoch	of the process (see fork.h). Flags of another epoch are void: they
- *		speak of lists that were abandoned at a fork.
+ *	epoch	of the process (see fork.h). The word of another epoch is void: it
+ *		speaks of lists that were abandoned at a fork, and of givers that the
+ *		child does not have. Who comes to give adopts the span first.
  *
  * A giver that makes an unlisted span empty at once owns it, and releases it
- * with no lock; if it is still pinned from its time on the list, it is listed. A giver touches the span after its CAS only if that CAS has set
- * LISTED or PINNED, or made it the owner.
+ * with no lock; if it is still pinned from its time on the list, it is listed.
  */
 #ifndef SPANHEAP_LIB_SPAN_H
 #define SPANHEAP_LIB_SPAN_H
@@ -45,9 +49,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fork.h"
+#include "lock.h"
 #include "sizeclass.h"
 
 #define SPAN_WORDS	(SPAN_MAX_OBJECTS / 64)
+
+#define SPAN_EPOCH_SHIFT	24
+#define SPAN_EPOCH		(0xffu << SPAN_EPOCH_SHIFT)	/* in @state */
+
+static inline uint32_t span_epoch(void)
+{
+	return fork_epoch() << SPAN_EPOCH_SHIFT;
+}
 
 struct heap_reserve;
 
@@ -94,7 +108,7 @@ struct span {
 enum span_fate {
 	SPAN_LEFT,	/* somebody else sees to it: do not touch it again */
 	SPAN_TO_LIST,	/* the caller puts it on the central list */
-	SPAN_PINNED,	/* the caller goes for the lock, then span_unpin() */
+	SPAN_TO_PIN,	/* the caller goes for the lock, then span_unpin() */
 	SPAN_OWNED,	/* empty and the caller's: release it */
 };
 
@@ -103,28 +117,63 @@ void span_init(struct span *span, size_t class);
 
 /**
  * span_object() - number of the object that starts at @ptr
+ * @info: of the span's class
  *
  * Return: -1 when no object starts there.
  */
-static inline int span_object(const struct span *span, const void *ptr)
+static inline int span_object(const struct span *span, const struct class_info *info,
+			      const void *ptr)
 {
-	const struct class_info *info = &class_info[span->class];
 	uint64_t offset = (uint64_t)((const char *)ptr - span->base);
 	uint64_t object = offset * info->reciprocal >> 32;
 
-	if (object >= info->objects || object * info->size != offset)
+	if (unlikely(object >= info->objects || object * info->size != offset))
 		return -1;
 	return (int)object;
 }
 
+/** span_freed_twice() - ends the program */
+_Noreturn void span_freed_twice(const struct span *span, unsigned int object);
+
+/** span_is_foreign() - whether to adopt the span before objects are given back */
+static inline bool span_is_foreign(const struct span *span)
+{
+	return (atomic_load_explicit(&span->state, memory_order_relaxed) ^ span_epoch()) & SPAN_EPOCH;
+}
+
+/**
+ * span_adopt() - make a span of the process that this one was forked from our own
+ *
+ * Return: whether the caller has done so, and now puts it on the central list.
+ */
+bool span_adopt(struct span *span);
+
+/** span_count_given() - the second step of span_give() */
+enum span_fate span_count_given(struct span *span, const struct class_info *info,
+				unsigned int word, uint64_t old, uint64_t new);
+
 /**
  * span_give() - objects come back
- * @word: of @free that they are in
+ * @info: of the span's class
+ * @word: of @span->free that they are in
  * @bits: which; none of them is free yet, else the program has freed one twice
  *	and is ended here
- * @nr: how many bits
  */
-enum span_fate span_give(struct span *span, unsigned int word, uint64_t bits, unsigned int nr);
+static inline enum span_fate span_give(struct span *span, const struct class_info *info,
+				       _Atomic uint64_t *word, uint64_t bits)
+{
+	/* none of them is set, so this is an or: one instruction instead of a loop on x86 */
+	uint64_t old = atomic_fetch_add_explicit(word, bits, memory_order_acq_rel);
+	uint64_t new = old | bits;
+	unsigned int nr = (unsigned int)(word - span->free);
+
+	if (unlikely(old & bits))
+		span_freed_twice(span, nr * 64 + (unsigned int)__builtin_ctzll(old & bits));
+	/* no gap above the lowest bits: perhaps all that the word has */
+	if (likely(old && new & (new + 1)))
+		return SPAN_LEFT;
+	return span_count_given(span, info, nr, old, new);
+}
 
 /**
  * span_claim_locked() - take free objects, but none that touches a page that is away
@@ -167,7 +216,7 @@ bool span_looks_full(const struct span *span);
 bool span_unlist_locked(struct span *span);
 
 /**
- * span_unpin_locked() - the caller of SPAN_PINNED has the lock now
+ * span_unpin_locked() - the caller of SPAN_TO_PIN has the lock now
  *
  * Return: whether the span is linked and empty: then the caller unlinks and
  * releases it.

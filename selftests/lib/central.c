@@ -57,12 +57,14 @@ static struct object *fetch(size_t class, unsigned int want)
 
 static void give(size_t class, struct object *list)
 {
-	for (struct object *object = list; object; object = object->next) {
+	unsigned int nr = 0;
+
+	for (struct object *object = list; object; object = object->next, nr++) {
 		if (atomic_exchange(&object->owner, 0) != 1)
 			failures++;
 	}
-	if (list)
-		central_give(class, list);
+	if (central_give(class, list, nr))
+		failures++;
 }
 
 static void *worker(void *arg)

@@ -196,6 +196,70 @@ TEST_F(fork, raw_clone)
 	}
 }
 
+#define NR_INHERITED	4000
+#define INHERITED_SIZE	100
+
+static int by_address(const void *a, const void *b)
+{
+	uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uintptr_t inherited[NR_INHERITED];
+
+static bool freed_in_parent(size_t i)
+{
+	return i % 2;
+}
+
+/* Some stay in each span, or it would go as a whole. */
+static bool freed_in_child(size_t i)
+{
+	return !freed_in_parent(i) && i % 16;
+}
+
+/* Free what the parent left, and see how much of it comes again. */
+static int use_again(void)
+{
+	size_t nr = 0, again = 0;
+
+	for (size_t i = 0; i < NR_INHERITED; i++) {
+		if (freed_in_child(i)) {
+			free((void *)inherited[i]);
+			nr++;
+		}
+	}
+	qsort(inherited, NR_INHERITED, sizeof(inherited[0]), by_address);
+	for (size_t i = 0; i < nr; i++) {
+		uintptr_t object = (uintptr_t)malloc(INHERITED_SIZE);
+
+		again += bsearch(&object, inherited, NR_INHERITED, sizeof(object), by_address) != NULL;
+	}
+	return again >= nr * 3 / 4 ? 0 : 1;
+}
+
+/* The spans of these objects are on lists that the child does not have. */
+TEST_F(fork, raw_clone_frees_inherited)
+{
+	pid_t pid;
+
+	for (size_t i = 0; i < NR_INHERITED; i++)
+		inherited[i] = (uintptr_t)malloc(INHERITED_SIZE);
+	for (size_t i = 0; i < NR_INHERITED; i++) {
+		if (freed_in_parent(i))
+			free((void *)inherited[i]);
+	}
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+	if (!pid)
+		syscall(SYS_exit_group, use_again());
+	EXPECT_EQ(0, status_of(pid));
+	for (size_t i = 0; i < NR_INHERITED; i++) {
+		if (!freed_in_parent(i))
+			free((void *)inherited[i]);
+	}
+}
+
 /* They share the memory: nothing may be taken for a new process. */
 TEST_F(fork, vfork_and_spawn)
 {
