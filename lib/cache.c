@@ -18,8 +18,14 @@
 #define FIRST_BYTES	512
 
 /*
- * A list that is full gives back half of itself, and is cut down to a batch, but not
- * below 4: large objects have batches of one, and would go to their spans one by one.
+ * A list that is full keeps a quarter. More would save who replaces at random 2 % of
+ * its instructions, at the cost of 12 % to who frees for another thread.
+ */
+#define KEPT(limit)	((limit) / 4)
+
+/*
+ * It is cut down to a batch, but not below 4: large objects have batches of one, and
+ * would go to their spans one by one.
  */
 #define LEAST_OBJECTS	4
 
@@ -268,6 +274,19 @@ static void *refill_chain(struct cache *cache, size_t class)
 	return list;
 }
 
+/* The list was empty. */
+static void fill(struct cache *cache, size_t class, void **objects, unsigned int nr)
+{
+	void *list = NULL;
+
+	cache->room[class] -= nr;
+	while (nr--) {
+		link_set(objects[nr], list);
+		list = objects[nr];
+	}
+	cache->head[class] = list;
+}
+
 static void *refill(struct cache *cache, size_t class)
 {
 	void *objects[CENTRAL_BATCH_MAX], *object;
@@ -292,16 +311,8 @@ static void *refill(struct cache *cache, size_t class)
 	got = central_take(class, want, objects);
 	if (!got)
 		return NULL;
-	if (--got) {
-		void *list = NULL;
-
-		for (unsigned int i = got; i; i--) {
-			link_set(objects[i], list);
-			list = objects[i];
-		}
-		cache->head[class] = list;
-		cache->room[class] -= got;
-	}
+	if (got > 1)
+		fill(cache, class, objects + 1, got - 1);
 	return objects[0];
 }
 
@@ -328,14 +339,14 @@ static void *cut(struct cache *cache, size_t class, uint32_t nr)
 }
 
 /* Alone, a thread is served as well by the spans, and lists in waiting keep these. */
-static void give_half(struct cache *cache, size_t class)
+static void give_most(struct cache *cache, size_t class)
 {
-	uint32_t half = (cache->limit[class] + 1) / 2;
+	uint32_t nr = cache->limit[class] - KEPT(cache->limit[class]);
 
 	if (atomic_load_explicit(&nr_caches, memory_order_relaxed) > 1)
-		central_give_chain(class, cut(cache, class, half), half);
+		central_give_chain(class, cut(cache, class, nr), nr);
 	else
-		give(cache, class, half);
+		give(cache, class, nr);
 }
 
 /*
@@ -360,7 +371,7 @@ static void overflow(struct cache *cache, size_t class, void *object)
 			grow(cache, class);
 		cut_down(cache, class);
 		if (!cache->room[class] && cache->limit[class])
-			give_half(cache, class);
+			give_most(cache, class);
 		if (cache->room[class] && cache_push(cache, class, object))
 			return;
 	}

@@ -3,7 +3,7 @@
  * Thread caches: one a thread, a list of free objects per class, linked through
  * their first words. malloc pops, free pushes, with no lock, no atomic and no
  * look at the span. A list that runs empty is refilled from the central list,
- * one that is full gives half of itself back, both in batches.
+ * one that is full gives three quarters of itself back, both in batches.
  *
  * How long a list may get is learnt: it starts at a few objects, grows with every
  * refill, and shrinks when it is out of use, or the thread's budget (CACHE_BYTES) is
