@@ -363,11 +363,23 @@ static void cut_down(struct cache *cache, size_t class)
 	cache->overflowed[class] = true;
 }
 
+/*
+ * A thread that has no list yet was given the object by another one, which may have its
+ * neighbours in the same cache line: it does not have this one again.
+ */
+static bool is_foreign(const struct cache *cache, size_t class)
+{
+	return !cache->limit[class] && !cache->overflowed[class] &&
+	       class_info[class].size < CACHE_LINE;
+}
+
 static void overflow(struct cache *cache, size_t class, void *object)
 {
 	if (cache) {
+		bool foreign = is_foreign(cache, class);
+
 		pass(cache, class);
-		if (cache->limit[class] < least_limit(class))
+		if (cache->limit[class] < least_limit(class) && !foreign)
 			grow(cache, class);
 		cut_down(cache, class);
 		if (!cache->room[class] && cache->limit[class])

@@ -33,6 +33,9 @@
 #define MEDIUM_GRAIN_SHIFT	6
 #define SPAN_MAX_OBJECTS	512
 
+/* Threads that write to smaller objects may do so to the same line of a processor's cache. */
+#define CACHE_LINE		64
+
 /* CLASS(number, size of the class before it, size, heap pages of a span) */
 #define SMALL_CLASSES(CLASS) \
 	CLASS(1, 0, 16, 1) CLASS(2, 16, 32, 1) CLASS(3, 32, 48, 1) CLASS(4, 48, 64, 1) \

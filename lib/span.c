@@ -139,27 +139,55 @@ static void count_claimed(struct span *span, uint32_t by)
 		atomic_fetch_add_explicit(&span->state, by, memory_order_acq_rel);
 }
 
+/**
+ * struct claim - what is taken
+ * @object: where the next one is noted
+ * @end: of room for them
+ * @by: what it changes in the counts
+ */
+struct claim {
+	void **object;
+	void **end;
+	uint32_t by;
+};
+
+static inline void claim_word(struct span *span, const struct class_info *info, unsigned int word,
+			      uint64_t free, struct claim *claim)
+{
+	char *base = span->base + (size_t)word * 64 * info->size;
+	uint64_t left = free;
+
+	for (; left && claim->object < claim->end; left &= left - 1)
+		*claim->object++ = base + (size_t)__builtin_ctzll(left) * info->size;
+	if (left != free)
+		claim->by += claim_bits(span, word, free ^ left);
+}
+
+/* Words that are free as a whole: so threads do not share cache lines from the start. */
+static void claim_whole(struct span *span, const struct class_info *info, struct claim *claim)
+{
+	for (unsigned int w = 0; w < nr_words(info); w++) {
+		if (!~atomic_load_explicit(&span->free[w], memory_order_relaxed))
+			claim_word(span, info, w, ~0ull, claim);
+	}
+}
+
 unsigned int span_claim_locked(struct span *span, unsigned int max, void **objects)
 {
 	const struct class_info *info = &class_info[span->class];
+	struct claim claim = { objects, objects + max, 0 };
 	uint64_t bits[SPAN_WORDS];
 	const uint64_t *far = far_objects(span, bits);
-	void **object = objects, **end = objects + max;
-	uint32_t by = 0;
 
-	for (unsigned int w = 0; w < SPAN_WORDS && w * 64 < info->objects && object < end; w++) {
-		char *base = span->base + (size_t)w * 64 * info->size;
-		/* bits only appear while we have the lock */
-		uint64_t free = atomic_load_explicit(&span->free[w], memory_order_relaxed) & ~far[w];
-		uint64_t left = free;
-
-		for (; left && object < end; left &= left - 1)
-			*object++ = base + (size_t)__builtin_ctzll(left) * info->size;
-		if (left != free)
-			by += claim_bits(span, w, free ^ left);
-	}
-	count_claimed(span, by);
-	return (unsigned int)(object - objects);
+	if (info->size < CACHE_LINE && !span->away)
+		claim_whole(span, info, &claim);
+	/* bits only appear while we have the lock */
+	for (unsigned int w = 0; w < nr_words(info) && claim.object < claim.end; w++)
+		claim_word(span, info, w,
+			   atomic_load_explicit(&span->free[w], memory_order_relaxed) & ~far[w],
+			   &claim);
+	count_claimed(span, claim.by);
+	return (unsigned int)(claim.object - objects);
 }
 
 unsigned int span_claim_far_locked(struct span *span, unsigned int max, void **objects)

@@ -61,6 +61,50 @@ TEST(thousands_of_short_threads)
 	EXPECT_LE(live(), before + 64 * 1024);
 }
 
+#define NR_NEIGHBOURS	4
+
+static void *neighbours[NR_NEIGHBOURS];
+static pthread_barrier_t together;
+
+static void *part(void *arg)
+{
+	uintptr_t *size = arg;
+	void **neighbour = &neighbours[size[1]];
+
+	pthread_barrier_wait(&together);
+	free(*neighbour);
+	*neighbour = malloc(size[0]);
+	pthread_barrier_wait(&together);
+	return NULL;
+}
+
+/* Objects in one cache line, freed by a thread each: they do not have them again. */
+TEST(neighbours_part)
+{
+	for (size_t size = 16; size <= 32; size *= 2) {
+		pthread_t threads[NR_NEIGHBOURS];
+		uintptr_t args[NR_NEIGHBOURS][2];
+
+		pthread_barrier_init(&together, NULL, NR_NEIGHBOURS);
+		for (size_t i = 0; i < NR_NEIGHBOURS; i++)
+			neighbours[i] = malloc(size);
+		for (size_t i = 0; i < NR_NEIGHBOURS; i++) {
+			args[i][0] = size;
+			args[i][1] = i;
+			ASSERT_EQ(0, pthread_create(&threads[i], NULL, part, args[i]));
+		}
+		for (size_t i = 0; i < NR_NEIGHBOURS; i++)
+			pthread_join(threads[i], NULL);
+		for (size_t i = 0; i < NR_NEIGHBOURS; i++) {
+			for (size_t k = 0; k < i; k++)
+				EXPECT_NE((uintptr_t)neighbours[i] / 64, (uintptr_t)neighbours[k] / 64);
+		}
+		for (size_t i = 0; i < NR_NEIGHBOURS; i++)
+			free(neighbours[i]);
+		pthread_barrier_destroy(&together);
+	}
+}
+
 #define NR_QUEUE	1024
 #define NR_PASSED	400000
 
