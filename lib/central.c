@@ -345,77 +345,46 @@ static void note_given(size_t class, uint64_t nr)
 	heap_note_freed();
 }
 
-/**
- * struct coming - an object on its way back
- * @span: its own
- * @word: of the span's bitmap
- * @bit: in there
- */
-struct coming {
-	struct span *span;
-	_Atomic uint64_t *word;
-	uint64_t bit;
-};
-
 /*
- * So many are looked up before the first is given: by then its span's bitmap has come
- * into the processor's cache.
+ * Those freed in the order of their addresses go together. Of others the bitmap comes
+ * into the processor's cache while the next object is looked up.
  */
-#define NR_COMING	16
-
-/* Where the first @nr objects of @list belong; returns what follows them. */
-static inline void *look_up(size_t class, struct lookup_cursor *cursor, void *list,
-			    struct coming *coming, unsigned int nr)
-{
-	const struct class_info *info = &class_info[class];
-	void *object = list;
-
-	for (; nr; nr--, coming++) {
-		struct span *span = lookup_next(cursor, object);
-		int number;
-
-		if (unlikely(!span || span->class != class))
-			die("free() of something that is not an object, or a free one was written to",
-			    object);
-		number = span_object(span, info, object);
-		if (unlikely(number < 0))
-			die("free() of a pointer into the middle of an object", object);
-		coming->span = span;
-		coming->word = &span->free[(unsigned int)number / 64];
-		coming->bit = 1ull << (number % 64);
-		__builtin_prefetch((void *)coming->word, 1);
-		object = link_get(object);
-	}
-	return object;
-}
-
-static inline void give_coming(size_t class, const struct coming *coming, unsigned int nr)
-{
-	const struct coming *end = coming + nr;
-
-	while (coming < end) {
-		const struct coming *first = coming++;
-		uint64_t bits = first->bit;
-
-		/* those freed in the order of their addresses go together, but none twice */
-		while (coming < end && coming->word == first->word && likely(!(bits & coming->bit)))
-			bits |= coming++->bit;
-		give_bits(first->span, &class_info[class], first->word, bits);
-	}
-}
-
 static void *give(size_t class, void *list, unsigned int nr)
 {
+	const struct class_info *info = &class_info[class];
 	struct lookup_cursor cursor = LOOKUP_CURSOR;
-	struct coming coming[NR_COMING];
+	_Atomic uint64_t *word = NULL;
+	struct span *span = NULL;
+	uint64_t bits = 0;
 
-	while (nr) {
-		unsigned int here = nr < NR_COMING ? nr : NR_COMING;
+	for (void *object = list; nr; nr--, object = list) {
+		struct span *its = lookup_next(&cursor, object);
+		_Atomic uint64_t *its_word;
+		uint64_t bit;
+		int number;
 
-		list = look_up(class, &cursor, list, coming, here);
-		give_coming(class, coming, here);
-		nr -= here;
+		if (unlikely(!its || its->class != class))
+			die("free() of something that is not an object, or a free one was written to",
+			    object);
+		number = span_object(its, info, object);
+		if (unlikely(number < 0))
+			die("free() of a pointer into the middle of an object", object);
+		its_word = &its->free[(unsigned int)number / 64];
+		bit = 1ull << (number % 64);
+		list = link_get(object);
+		if (its_word == word && likely(!(bits & bit))) {
+			bits |= bit;
+			continue;
+		}
+		__builtin_prefetch((void *)its_word, 1);
+		if (likely(word))
+			give_bits(span, info, word, bits);
+		span = its;
+		word = its_word;
+		bits = bit;
 	}
+	if (word)
+		give_bits(span, info, word, bits);
 	return list;
 }
 
