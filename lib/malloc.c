@@ -154,18 +154,24 @@ PUBLIC void NAME(free)(void *ptr)
 		free_slow(ptr, class);
 }
 
+/* Large, or not ours. */
+static __attribute__((noinline)) size_t usable_size_large(const void *ptr)
+{
+	_Atomic uint32_t *inside = cache_enter();
+	size_t size = large_size(ptr);
+
+	cache_leave(inside);
+	return size;
+}
+
+/* Some programs, redis for one, ask for every object. */
 static size_t usable_size(const void *ptr)
 {
 	size_t class = lookup_class(ptr);
-	_Atomic uint32_t *inside;
-	size_t size;
 
-	if (class)
-		return unlikely(harden_on()) ? harden_size(class, ptr) : class_info[class].size;
-	inside = cache_enter();
-	size = large_size(ptr);
-	cache_leave(inside);
-	return size;
+	if (unlikely(!class))
+		return usable_size_large(ptr);
+	return unlikely(harden_on()) ? harden_size(class, ptr) : class_info[class].size;
 }
 
 PUBLIC size_t NAME(malloc_usable_size)(void *ptr)
