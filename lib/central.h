@@ -2,7 +2,7 @@
 /*
  * Central lists: per size class, the spans that have free objects. Threads come
  * here in batches: to take objects (under the class's lock) and to give them
- * back (no lock: a bit in the span each, one CAS a span; span.h has the states).
+ * back (no lock: an atomic step on a word of the bitmap; span.h has the states).
  *
  * A span that gets its first free object is pushed on @incoming, with no lock;
  * whoever has the lock moves these to the list. A span all of whose objects are
