@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "fork.h"
 #include "front.h"
 #include "span.h"
 
@@ -114,6 +115,7 @@ bool front_left(void)
 {
 	bool left = false;
 
+	gate_enter(&gate_strays);
 	lock_acquire(&front_lock);
 	for (struct front *front = fronts; front && !left; front = front->next) {
 		left = !front_enter(front);
@@ -123,6 +125,7 @@ bool front_left(void)
 		front_leave(front);
 	}
 	lock_release(&front_lock);
+	gate_leave(&gate_strays);
 	return left;
 }
 

@@ -182,7 +182,7 @@ struct span *front_empty(struct front *front);
  */
 struct span *front_expire(uint32_t now, uint64_t min_age);
 
-/** front_left() - whether anything may be in a front */
+/** front_left() - whether anything may be in a front; enters the gate itself */
 bool front_left(void);
 
 /**

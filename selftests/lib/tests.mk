@@ -19,7 +19,7 @@ build/selftests/lib/%-tsan: TEST_CFLAGS += -DSPANHEAP_PREFIXED $(SANITIZE_tsan)
 
 # Giving back, over a page heap of the test's own.
 $(call c_test,lib/giveback,native,lib/giveback.c,\
-	$(call lib_objects,prefixed,lib/giveback.c lib/batch.c lib/front.c lib/intent.c lib/lock.c lib/policy/release.c))
+	$(call lib_objects,prefixed,lib/giveback.c lib/batch.c lib/intent.c lib/lock.c lib/policy/release.c))
 
 # The scavenger's thread under the sanitizers: a program of which malloc is ours.
 $(call c_test,lib/release-asan,native,lib/release.c,build/libspanheap-prefixed-asan.a)
