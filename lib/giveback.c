@@ -36,6 +36,7 @@ struct order {
  * struct sweep - one walk over the heap
  * @order: for reserves that the module does not know, and for those it knows
  * @age_ns: only what has been free for that long
+ * @keep: pages to leave alone of those that are found first
  * @limit: stop when that many pages are given back
  * @done: pages released
  * @tried: pages that were to be
@@ -45,6 +46,7 @@ struct order {
 struct sweep {
 	struct order order[2];
 	uint64_t age_ns;
+	size_t keep;
 	size_t limit;
 	size_t done;
 	size_t tried;
@@ -111,8 +113,12 @@ static void enqueue_piece(struct sweep *s, struct reserve *r, size_t first, size
 static void give_piece(struct sweep *s, const struct order *o, struct reserve *r,
 		       size_t first, size_t end)
 {
-	size_t nr = end - first;
+	size_t kept = end - first < s->keep ? end - first : s->keep;
+	size_t nr;
 
+	s->keep -= kept;
+	first += kept;
+	nr = end - first;
 	if (o->whole) {
 		/* By address: the first reserve does not start at a huge page. */
 		size_t base = (uintptr_t)r->base >> BASE_PAGE_SHIFT;
@@ -256,6 +262,27 @@ bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
 	if (first.left)
 		sweep_heap(&rest);
 	return first.left > rest.tried || partial.pending || front_left();
+}
+
+void giveback_early(unsigned int mode, bool huge, uint64_t age_ns)
+{
+	static struct surplus surplus;	/* the scavenger's thread alone comes here */
+	struct order order = { GIVE_RELEASED, BIT(SPANHEAP_IN_USE), huge };
+	struct sweep s = { .order = { order, order }, .age_ns = age_ns };
+	uint64_t in_use, held, bytes;
+
+	/* What is handed over, or lazily freed, is resident until memory is short. */
+	if (mode != SPANHEAP_RELEASE_DONTNEED)
+		return;
+	in_use = heap_in_use();
+	held = intent_totals[SPANHEAP_IN_USE] << BASE_PAGE_SHIFT;
+	bytes = policy_surplus(&surplus, held, in_use);
+	if (!bytes)
+		return;
+	s.keep = (held - in_use - bytes) >> BASE_PAGE_SHIFT;
+	s.limit = bytes >> BASE_PAGE_SHIFT;
+	sweep_heap(&s);
+	surplus.given += (uint64_t)s.done << BASE_PAGE_SHIFT;
 }
 
 static size_t release_oldest(size_t bytes, unsigned int intents)

@@ -24,6 +24,16 @@
 bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns);
 
 /**
+ * giveback_early() - the surplus (policy/release.h), as far as it is of that age
+ * @mode: enum spanheap_release
+ * @huge: as above
+ * @age_ns: the age
+ *
+ * What the next allocations take, at the low end of the heap, goes last.
+ */
+void giveback_early(unsigned int mode, bool huge, uint64_t age_ns);
+
+/**
  * giveback_idle() - release pages that are handed over, oldest first
  * @bytes: how many; no more than the rest of one madvise goes beyond it
  *

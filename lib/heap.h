@@ -88,6 +88,9 @@ struct heap_counts heap_counts(void);
 /** heap_fork_child() - see fork.h; @whole: nothing is half-changed */
 void heap_fork_child(bool whole);
 
+/** heap_in_use() - bytes in spans that are not free; enters the gate itself */
+size_t heap_in_use(void);
+
 /**
  * struct heap_run - a free run that is out of the page heap for a while
  * @reserve: where it lies

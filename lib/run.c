@@ -152,6 +152,16 @@ static bool take_locked(const struct heap_run *run)
 	return true;
 }
 
+size_t heap_in_use(void)
+{
+	struct heap_counts counts;
+
+	gate_enter(&gate_strays);
+	counts = heap_counts();
+	gate_leave(&gate_strays);
+	return counts.committed - counts.free;
+}
+
 bool heap_run_take(struct heap_run *run, const struct heap_wish *wish, uint64_t *cursor)
 {
 	struct search s;

@@ -97,6 +97,11 @@ static bool world_pass(void *ctx, uint64_t delay_ns)
 	return giveback_pass(scavenger_mode(), have_device(), *(bool *)ctx, delay_ns);
 }
 
+static void world_early(void *ctx, uint64_t age_ns)
+{
+	giveback_early(scavenger_mode(), *(bool *)ctx, age_ns);
+}
+
 static uint64_t world_idle(void *ctx)
 {
 	(void)ctx;
@@ -122,6 +127,7 @@ static const struct schedule_ops world = {
 	.cpu = world_cpu,
 	.poked = world_poked,
 	.pass = world_pass,
+	.early = world_early,
 	.idle = world_idle,
 	.headroom = world_headroom,
 	.release = world_release,

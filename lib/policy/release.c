@@ -88,6 +88,15 @@ bool policy_age(unsigned int step, uint64_t *age_ns)
 	return true;
 }
 
+uint64_t policy_surplus(struct surplus *surplus, uint64_t held, uint64_t in_use)
+{
+	uint64_t beyond = held / 2 > in_use ? held - 2 * in_use : 0;
+
+	if (held > surplus->most)
+		surplus->most = held;
+	return surplus->given + beyond <= surplus->most ? beyond : 0;
+}
+
 unsigned int policy_epoch(uint64_t now_ns)
 {
 	return (unsigned int)(now_ns / EPOCH_NS);

@@ -58,6 +58,13 @@ enum give_back {
  */
 #define SPLIT_AGE_FACTOR	8
 
+/*
+ * Surplus is given back after this part of the delay, or in twice that: while clang
+ * maps the code that it needs next, 3 MB of 10 within 60 ms after it has freed what
+ * the parser made. Looks that find none take some microseconds each.
+ */
+#define EARLY_PART		32
+
 /**
  * policy_mode() - the release mode in force
  * @chosen: enum spanheap_release, or OPTION_RELEASE_UNSET
@@ -120,6 +127,29 @@ bool policy_answers(unsigned int level, bool revokes, unsigned int mode);
  * Return: false when there are no more steps.
  */
 bool policy_age(unsigned int step, uint64_t *age_ns);
+
+/**
+ * struct surplus - what the surplus of a process goes by; all zeros at first
+ * @most: the most that was seen not given back, in bytes
+ * @given: bytes given back early since the start
+ */
+struct surplus {
+	uint64_t most;
+	uint64_t given;
+};
+
+/**
+ * policy_surplus() - bytes that are given back early
+ * @held: bytes that are not given back, in use or free
+ * @in_use: bytes in use
+ *
+ * What is free beyond as much as is in use: the program is in another phase. If it
+ * comes back it pays for a fault a page, so that no more goes this way in its life
+ * than it has held at its largest: at worst it faults in its largest heap once more.
+ * A peak is over then, anyway, and only a new one is worth another hurry; nor is the
+ * part of a surplus that might still go.
+ */
+uint64_t policy_surplus(struct surplus *surplus, uint64_t held, uint64_t in_use);
 
 /** policy_epoch() - the stamp of a hand-over, of which the map keeps five bits */
 unsigned int policy_epoch(uint64_t now_ns);

@@ -18,6 +18,7 @@
  * @poked: whether spans have come free since the last call (takes the mark)
  * @pass: give back what is at least @delay_ns old, by the mode in force;
  *	true when something was left for a later pass though it was that old
+ * @early: give back the surplus, as far as it is at least @age_ns old
  * @idle: bytes handed over that this process must release itself when memory
  *	is short; 0 when the module takes them
  * @headroom: as in struct backend
@@ -28,6 +29,7 @@ struct schedule_ops {
 	uint64_t (*cpu)(void *ctx);
 	bool (*poked)(void *ctx);
 	bool (*pass)(void *ctx, uint64_t delay_ns);
+	void (*early)(void *ctx, uint64_t age_ns);
 	uint64_t (*idle)(void *ctx);
 	uint64_t (*headroom)(void *ctx);
 	void (*release)(void *ctx, uint64_t bytes);
@@ -36,16 +38,18 @@ struct schedule_ops {
 /**
  * struct schedule - what is due
  * @next_pass: time of the next pass, or NEVER: all that was freed is handled
- * @rest_until: no pass before, so that passes do not take too much CPU
+ * @next_early: time of the next look at the surplus, or NEVER: no pass is pending
+ * @rest_until: neither before that, so that they do not take too much CPU
  * @next_look: time of the next look at headroom, or NEVER: nothing is idle
  */
 struct schedule {
 	uint64_t next_pass;
+	uint64_t next_early;
 	uint64_t rest_until;
 	uint64_t next_look;
 };
 
-#define SCHEDULE_INIT	{ .next_pass = NEVER, .next_look = NEVER }
+#define SCHEDULE_INIT	{ .next_pass = NEVER, .next_early = NEVER, .next_look = NEVER }
 
 /**
  * schedule_step() - do what is due

@@ -63,6 +63,14 @@ void heap_run_put(const struct heap_run *run)
 	runs_out--;
 }
 
+/* What the heap says of itself. */
+static size_t in_use;
+
+size_t heap_in_use(void)
+{
+	return in_use;
+}
+
 bool front_left(void)
 {
 	return false;
@@ -295,6 +303,48 @@ TEST_F(heap, what_cannot_be_released_stays_in_use)
 	EXPECT_TRUE(resident(0));
 	munlock(reserve.base, 10 * BASE_PAGE_SIZE);
 	EXPECT_EQ(100 * BASE_PAGE_SIZE, giveback_all());
+}
+
+/* Pages 0 to 999 are in use; 100 of what is free has only just become so. */
+TEST_F(heap, a_surplus_goes_early_but_for_what_is_used_next)
+{
+	add_run(1000, 100, SECOND / 100);
+	add_run(1100, 500, SECOND);
+	add_run(1600, PAGES - 1600, SECOND);
+	in_use = 1000 * BASE_PAGE_SIZE;
+	giveback_early(SPANHEAP_RELEASE_KEEP, false, SECOND / 16);
+	giveback_early(SPANHEAP_RELEASE_FREE, false, SECOND / 16);
+	giveback_early(SPANHEAP_RELEASE_HANDOVER, false, SECOND / 16);
+	EXPECT_EQ(PAGES, count(SPANHEAP_IN_USE));
+	giveback_early(SPANHEAP_RELEASE_DONTNEED, false, SECOND / 16);
+	/* as much as is in use stays, at the low end, and what is young */
+	EXPECT_EQ(PAGES - 2100, count(SPANHEAP_RELEASED));
+	EXPECT_EQ(2100, nr_resident());
+	EXPECT_TRUE(resident(2099));
+	EXPECT_FALSE(resident(2100));
+	EXPECT_EQ(0, asked.limit);
+	/* once more: the rest may stay for the whole delay */
+	in_use = 1050 * BASE_PAGE_SIZE;
+	giveback_early(SPANHEAP_RELEASE_DONTNEED, false, SECOND / 16);
+	EXPECT_EQ(2100, nr_resident());
+}
+
+/* It is used again and comes free again, at last there is no hurry any more. */
+TEST_F(heap, no_more_goes_early_than_there_was)
+{
+	size_t sum = 0, last = 0;
+	bool zeroed;
+
+	add_run(1000, PAGES - 1000, SECOND);
+	in_use = 1000 * BASE_PAGE_SIZE;
+	for (int i = 0; i < 4; i++) {
+		intent_take(reserve.map, 0, PAGES, &zeroed);
+		giveback_early(SPANHEAP_RELEASE_DONTNEED, false, SECOND / 16);
+		last = count(SPANHEAP_RELEASED);
+		sum += last;
+	}
+	EXPECT_EQ(PAGES - 2000, sum);
+	EXPECT_EQ(0, last);
 }
 
 /* Small runs, every other page: as many as a few batches. */
