@@ -264,7 +264,7 @@ bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
 	return first.left > rest.tried || partial.pending || front_left();
 }
 
-void giveback_early(unsigned int mode, bool huge, uint64_t age_ns)
+bool giveback_early(unsigned int mode, bool huge, uint64_t age_ns)
 {
 	static struct surplus surplus;	/* the scavenger's thread alone comes here */
 	struct order order = { GIVE_RELEASED, BIT(SPANHEAP_IN_USE), huge };
@@ -273,16 +273,17 @@ void giveback_early(unsigned int mode, bool huge, uint64_t age_ns)
 
 	/* What is handed over, or lazily freed, is resident until memory is short. */
 	if (mode != SPANHEAP_RELEASE_DONTNEED)
-		return;
+		return false;
 	in_use = heap_in_use();
 	held = intent_totals[SPANHEAP_IN_USE] << BASE_PAGE_SHIFT;
 	bytes = policy_surplus(&surplus, held, in_use);
 	if (!bytes)
-		return;
+		return true;
 	s.keep = (held - in_use - bytes) >> BASE_PAGE_SHIFT;
 	s.limit = bytes >> BASE_PAGE_SHIFT;
 	sweep_heap(&s);
 	surplus.given += (uint64_t)s.done << BASE_PAGE_SHIFT;
+	return true;
 }
 
 static size_t release_oldest(size_t bytes, unsigned int intents)

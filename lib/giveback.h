@@ -30,8 +30,10 @@ bool giveback_pass(unsigned int mode, bool device, bool huge, uint64_t delay_ns)
  * @age_ns: the age
  *
  * What the next allocations take, at the low end of the heap, goes last.
+ *
+ * Return: whether there is such a thing in that mode.
  */
-void giveback_early(unsigned int mode, bool huge, uint64_t age_ns);
+bool giveback_early(unsigned int mode, bool huge, uint64_t age_ns);
 
 /**
  * giveback_idle() - release pages that are handed over, oldest first

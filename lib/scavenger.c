@@ -97,9 +97,9 @@ static bool world_pass(void *ctx, uint64_t delay_ns)
 	return giveback_pass(scavenger_mode(), have_device(), *(bool *)ctx, delay_ns);
 }
 
-static void world_early(void *ctx, uint64_t age_ns)
+static bool world_early(void *ctx, uint64_t age_ns)
 {
-	giveback_early(scavenger_mode(), *(bool *)ctx, age_ns);
+	return giveback_early(scavenger_mode(), *(bool *)ctx, age_ns);
 }
 
 static uint64_t world_idle(void *ctx)

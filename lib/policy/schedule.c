@@ -10,8 +10,8 @@
  * wakes nobody.
  *
  * Surplus. While a pass is pending, that is up to two delays after a free, there are
- * looks at the surplus (release.h), EARLY_PART of them a delay. They cost next to
- * nothing where there is none.
+ * looks at the surplus (release.h), EARLY_PART of them a delay; one a pass where the
+ * mode leaves it alone.
  *
  * Looks at headroom. Only while there are idle bytes that the module does not
  * take by itself, at a period that follows from the distance to the limit.
@@ -82,6 +82,7 @@ static void early_if_due(struct schedule *s, const struct schedule_ops *ops,
 			 void *ctx, uint64_t delay_ns)
 {
 	uint64_t age = delay_ns / EARLY_PART;
+	bool more = true;
 	uint64_t cpu;
 
 	if (s->next_pass == NEVER) {
@@ -92,10 +93,10 @@ static void early_if_due(struct schedule *s, const struct schedule_ops *ops,
 		if (!is_due(s, ops, ctx, s->next_early))
 			return;
 		cpu = ops->cpu(ctx);
-		ops->early(ctx, age);
+		more = ops->early(ctx, age);
 		rest(s, ops, ctx, cpu);
 	}
-	s->next_early = ops->now(ctx) + max_u64(age, PASS_PERIOD_MIN);
+	s->next_early = more ? ops->now(ctx) + max_u64(age, PASS_PERIOD_MIN) : s->next_pass;
 }
 
 static void look_if_due(struct schedule *s, const struct schedule_ops *ops, void *ctx)

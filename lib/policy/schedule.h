@@ -18,7 +18,8 @@
  * @poked: whether spans have come free since the last call (takes the mark)
  * @pass: give back what is at least @delay_ns old, by the mode in force;
  *	true when something was left for a later pass though it was that old
- * @early: give back the surplus, as far as it is at least @age_ns old
+ * @early: give back the surplus, as far as it is at least @age_ns old; false when
+ *	the mode in force leaves it alone
  * @idle: bytes handed over that this process must release itself when memory
  *	is short; 0 when the module takes them
  * @headroom: as in struct backend
@@ -29,7 +30,7 @@ struct schedule_ops {
 	uint64_t (*cpu)(void *ctx);
 	bool (*poked)(void *ctx);
 	bool (*pass)(void *ctx, uint64_t delay_ns);
-	void (*early)(void *ctx, uint64_t age_ns);
+	bool (*early)(void *ctx, uint64_t age_ns);
 	uint64_t (*idle)(void *ctx);
 	uint64_t (*headroom)(void *ctx);
 	void (*release)(void *ctx, uint64_t bytes);

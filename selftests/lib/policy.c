@@ -27,6 +27,7 @@ struct world {
 	uint64_t seen[64];
 	int nr;
 	bool poked;
+	bool no_surplus;
 	int part_left;
 	uint64_t idle;
 	uint64_t headroom;
@@ -74,7 +75,7 @@ static bool w_pass(void *ctx, uint64_t delay)
 	return w->part_left && w->part_left--;
 }
 
-static void w_early(void *ctx, uint64_t age)
+static bool w_early(void *ctx, uint64_t age)
 {
 	struct world *w = ctx;
 
@@ -85,6 +86,7 @@ static void w_early(void *ctx, uint64_t age)
 		if (!w->seen[i] && w->freed[i] + age <= w->now)
 			w->seen[i] = w->now;
 	}
+	return !w->no_surplus;
 }
 
 static uint64_t w_idle(void *ctx)
@@ -236,6 +238,21 @@ TEST(a_surplus_is_looked_for_early)
 		EXPECT_LE(w.seen[i], w.freed[i] + 2 * early);
 		EXPECT_GE(w.given[i], w.freed[i] + DELAY);
 	}
+}
+
+/* Where the mode leaves it alone the thread is not woken for it. */
+TEST(no_surplus_is_looked_for_in_vain)
+{
+	struct schedule s = SCHEDULE_INIT;
+	struct world w = { .now = SECOND, .headroom = GIB, .no_surplus = true };
+
+	for (int i = 0; i < 100; i++) {
+		w.poked = true;
+		run_until(&s, &w, w.now + SECOND);
+	}
+	EXPECT_GE(w.passes, 90);
+	EXPECT_LE(w.early, w.passes + 1);
+	EXPECT_LE(w.steps, 5 * w.passes);
 }
 
 TEST(no_delay_makes_no_more_looks_than_passes)
