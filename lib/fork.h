@@ -45,10 +45,16 @@ void gate_fork_child(_Atomic uint32_t *inside);
 /** gate_strays - threads in a slow path that have no cache to say so */
 extern _Atomic uint32_t gate_strays;
 
-/** fork_epoch() - how often lists were abandoned, in this process and above */
+/** fork_epochs() - how often lists were abandoned, in this process and above */
+static inline uint32_t fork_epochs(void)
+{
+	return atomic_load_explicit(&fork_nr_epochs, memory_order_relaxed);
+}
+
+/** fork_epoch() - the part of it that spans have */
 static inline uint32_t fork_epoch(void)
 {
-	return atomic_load_explicit(&fork_nr_epochs, memory_order_relaxed) & 0xff;
+	return fork_epochs() & 0xff;
 }
 
 /**

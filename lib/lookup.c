@@ -30,15 +30,13 @@ struct span *lookup_span(const void *ptr)
 	return entry ? atomic_load_explicit(entry, memory_order_relaxed) : NULL;
 }
 
-bool lookup_move(struct lookup_cursor *cursor, const void *ptr)
+struct lookup_cursor lookup_cursor(const void *ptr)
 {
 	struct lookup_leaf *leaf = leaf_of((uintptr_t)ptr);
 
 	if (!leaf)
-		return false;
-	cursor->leaf = (uintptr_t)ptr >> LEAF_SHIFT;
-	cursor->spans = leaf->span;
-	return true;
+		return LOOKUP_CURSOR;
+	return (struct lookup_cursor){ (uintptr_t)ptr >> LEAF_SHIFT, leaf->span };
 }
 
 static bool make_leaf(uintptr_t index)

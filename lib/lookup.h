@@ -93,16 +93,19 @@ struct lookup_cursor {
 
 #define LOOKUP_CURSOR	((struct lookup_cursor){ .leaf = UINTPTR_MAX })
 
-/** lookup_move() - to the leaf that @ptr lies in; false: there is none */
-bool lookup_move(struct lookup_cursor *cursor, const void *ptr);
+/** lookup_cursor() - at the leaf that @ptr lies in; LOOKUP_CURSOR when there is none */
+struct lookup_cursor lookup_cursor(const void *ptr);
 
 /** lookup_next() - as lookup_span() */
 static inline struct span *lookup_next(struct lookup_cursor *cursor, const void *ptr)
 {
 	uintptr_t addr = (uintptr_t)ptr;
 
-	if (unlikely(addr >> LEAF_SHIFT != cursor->leaf) && !lookup_move(cursor, ptr))
-		return NULL;
+	if (unlikely(addr >> LEAF_SHIFT != cursor->leaf)) {
+		*cursor = lookup_cursor(ptr);
+		if (!cursor->spans)
+			return NULL;
+	}
 	return atomic_load_explicit(&cursor->spans[(addr >> HEAP_PAGE_SHIFT) % LEAF_PAGES],
 				    memory_order_relaxed);
 }

@@ -53,14 +53,14 @@ void span_init(struct span *span, size_t class)
 }
 
 enum span_fate span_count_given(struct span *span, const struct class_info *info,
-				unsigned int word, uint64_t old, uint64_t new)
+				const _Atomic uint64_t *word, uint64_t old, uint64_t new)
 {
 	uint32_t by = 0, was, now;
 	enum span_fate fate;
 
 	if (!old)
 		by += NONE;
-	if (new == all_bits(info, word))
+	if (new == all_bits(info, (unsigned int)(word - span->free)))
 		by += PART;
 	if (!by)
 		return SPAN_LEFT;
@@ -83,9 +83,11 @@ enum span_fate span_count_given(struct span *span, const struct class_info *info
 	return fate;
 }
 
-void span_freed_twice(const struct span *span, unsigned int object)
+void span_freed_twice(const struct span *span, const _Atomic uint64_t *word, uint64_t bits)
 {
-	die("double free", span->base + (size_t)object * class_info[span->class].size);
+	size_t object = (size_t)(word - span->free) * 64 + (unsigned int)__builtin_ctzll(bits);
+
+	die("double free", span->base + object * class_info[span->class].size);
 }
 
 bool span_adopt(struct span *span)

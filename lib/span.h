@@ -132,12 +132,15 @@ static inline int span_object(const struct span *span, const struct class_info *
 	return (int)object;
 }
 
-/** span_freed_twice() - ends the program */
-_Noreturn void span_freed_twice(const struct span *span, unsigned int object);
+/** span_freed_twice() - @bits of @word were free already: ends the program */
+_Noreturn void span_freed_twice(const struct span *span, const _Atomic uint64_t *word,
+				uint64_t bits);
 
 /** span_is_foreign() - whether to adopt the span before objects are given back */
 static inline bool span_is_foreign(const struct span *span)
 {
+	if (likely(!fork_epochs()))
+		return false;
 	return (atomic_load_explicit(&span->state, memory_order_relaxed) ^ span_epoch()) & SPAN_EPOCH;
 }
 
@@ -150,7 +153,7 @@ bool span_adopt(struct span *span);
 
 /** span_count_given() - the second step of span_give() */
 enum span_fate span_count_given(struct span *span, const struct class_info *info,
-				unsigned int word, uint64_t old, uint64_t new);
+				const _Atomic uint64_t *word, uint64_t old, uint64_t new);
 
 /**
  * span_give() - objects come back
@@ -165,14 +168,13 @@ static inline enum span_fate span_give(struct span *span, const struct class_inf
 	/* none of them is set, so this is an or: one instruction instead of a loop on x86 */
 	uint64_t old = atomic_fetch_add_explicit(word, bits, memory_order_acq_rel);
 	uint64_t new = old | bits;
-	unsigned int nr = (unsigned int)(word - span->free);
 
 	if (unlikely(old & bits))
-		span_freed_twice(span, nr * 64 + (unsigned int)__builtin_ctzll(old & bits));
+		span_freed_twice(span, word, old & bits);
 	/* no gap above the lowest bits: perhaps all that the word has */
 	if (likely(old && new & (new + 1)))
 		return SPAN_LEFT;
-	return span_count_given(span, info, nr, old, new);
+	return span_count_given(span, info, word, old, new);
 }
 
 /**

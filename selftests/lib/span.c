@@ -161,7 +161,7 @@ TEST_F(span, claimed_before_it_is_counted)
 	EXPECT_TRUE(span_looks_full(&self->span));
 	EXPECT_TRUE(span_unlist_locked(&self->span));
 	/* it counts now, finds nothing to take, and lists the span for nothing */
-	EXPECT_EQ(SPAN_TO_LIST, span_count_given(&self->span, info, 0, 0, 2));
+	EXPECT_EQ(SPAN_TO_LIST, span_count_given(&self->span, info, &self->span.free[0], 0, 2));
 	EXPECT_TRUE(span_link_locked(&self->span));
 	EXPECT_EQ(0, claim(&self->span, ALL));
 	EXPECT_TRUE(span_unlist_locked(&self->span));
@@ -176,7 +176,7 @@ TEST_F(span, all_back_before_it_is_counted)
 	self->span.free[0] = 1;
 	EXPECT_EQ(SPAN_TO_LIST, give(&self->span, 1, ALL - 1));
 	/* released now it would be gone when the other one counts */
-	EXPECT_EQ(SPAN_TO_PIN, span_count_given(&self->span, info, 0, 0, 1));
+	EXPECT_EQ(SPAN_TO_PIN, span_count_given(&self->span, info, &self->span.free[0], 0, 1));
 	EXPECT_TRUE(span_link_locked(&self->span));
 	EXPECT_TRUE(span_unpin_locked(&self->span));
 }
