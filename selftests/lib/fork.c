@@ -239,11 +239,22 @@ static int use_again(void)
 	return again >= nr * 3 / 4 ? 0 : 1;
 }
 
+/* Objects go home to their node: a thread that moves has others. */
+static void stay_here(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
+}
+
 /* The spans of these objects are on lists that the child does not have. */
 TEST_F(fork, raw_clone_frees_inherited)
 {
 	pid_t pid;
 
+	stay_here();
 	for (size_t i = 0; i < NR_INHERITED; i++)
 		inherited[i] = (uintptr_t)malloc(INHERITED_SIZE);
 	for (size_t i = 0; i < NR_INHERITED; i++) {
