@@ -352,24 +352,31 @@ static void note_given(size_t class, uint64_t nr)
 static void *give(size_t class, void *list, unsigned int nr)
 {
 	const struct class_info *info = &class_info[class];
+	const size_t bytes = class_bytes(info);
 	struct lookup_cursor cursor = LOOKUP_CURSOR;
 	_Atomic uint64_t *word = NULL;
 	struct span *span = NULL;
+	uintptr_t base = 0;
 	uint64_t bits = 0;
 
 	for (void *object = list; nr; nr--, object = list) {
-		struct span *its = lookup_next(&cursor, object);
+		size_t offset = (uintptr_t)object - base;
 		_Atomic uint64_t *its_word;
+		struct span *its = span;
+		unsigned int number;
 		uint64_t bit;
-		int number;
 
-		if (unlikely(!its || its->class != class))
-			die("free() of something that is not an object, or a free one was written to",
-			    object);
-		number = span_object(its, info, object);
-		if (unlikely(number < 0))
+		if (offset >= bytes) {
+			its = lookup_next(&cursor, object);
+			if (unlikely(!its || its->class != class))
+				die("free() of something that is not an object, or a free one was written to",
+				    object);
+			base = (uintptr_t)its->base;
+			offset = (uintptr_t)object - base;
+		}
+		if (unlikely(!class_object(info, offset, &number)))
 			die("free() of a pointer into the middle of an object", object);
-		its_word = &its->free[(unsigned int)number / 64];
+		its_word = &its->free[number / 64];
 		bit = 1ull << (number % 64);
 		list = link_get(object);
 		if (its_word == word && likely(!(bits & bit))) {

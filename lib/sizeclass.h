@@ -117,6 +117,24 @@ static inline size_t size_class(size_t size)
 	return size <= SMALL_MAX ? size_class_small(size) : size_class_medium(size);
 }
 
+/* class_bytes() - length of all objects of a span */
+static inline size_t class_bytes(const struct class_info *info)
+{
+	return (size_t)info->objects * info->size;
+}
+
+/**
+ * class_object() - whether an object starts @offset bytes into a span
+ * @nr: its number
+ */
+static inline bool class_object(const struct class_info *info, size_t offset, unsigned int *nr)
+{
+	uint64_t object = (uint64_t)offset * info->reciprocal >> 32;
+
+	*nr = (unsigned int)object;
+	return offset < class_bytes(info) && object * info->size == offset;
+}
+
 /**
  * size_class_aligned() - the smallest class whose objects are all aligned
  * @size: in bytes

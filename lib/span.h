@@ -124,12 +124,9 @@ void span_init(struct span *span, size_t class);
 static inline int span_object(const struct span *span, const struct class_info *info,
 			      const void *ptr)
 {
-	uint64_t offset = (uint64_t)((const char *)ptr - span->base);
-	uint64_t object = offset * info->reciprocal >> 32;
+	unsigned int nr;
 
-	if (unlikely(object >= info->objects || object * info->size != offset))
-		return -1;
-	return (int)object;
+	return class_object(info, (size_t)((const char *)ptr - span->base), &nr) ? (int)nr : -1;
 }
 
 /** span_freed_twice() - @bits of @word were free already: ends the program */
