@@ -85,12 +85,12 @@ bool heap_trim(uint64_t min_age_ns)
 
 /*
  * Before more is in use than ever before, so that pages are touched which never were,
- * what lies about free is gathered. Then there is leave for this much more: 3 % of the
+ * what lies about free is gathered. Then there is leave for this much more: 1.6 % of the
  * heap, that a growing one does not gather all the time, whose cost is some 10 ns an
- * object and span, nor less than 256 KiB, which take the kernel some 50 us to fault in.
+ * object and span, nor less than 128 KiB, which take the kernel some 25 us to fault in.
  */
-#define RISE_MIN	(((size_t)256 << 10) >> HEAP_PAGE_SHIFT)
-#define RISE_PART	32
+#define RISE_MIN	(((size_t)128 << 10) >> HEAP_PAGE_SHIFT)
+#define RISE_PART	64
 
 static size_t in_use_locked(void)
 {
