@@ -168,9 +168,17 @@ static inline void claim_word(struct span *span, const struct class_info *info, 
 /* Words that are free as a whole: so threads do not share cache lines from the start. */
 static void claim_whole(struct span *span, const struct class_info *info, struct claim *claim)
 {
-	for (unsigned int w = 0; w < nr_words(info); w++) {
-		if (!~atomic_load_explicit(&span->free[w], memory_order_relaxed))
-			claim_word(span, info, w, ~0ull, claim);
+	for (unsigned int w = 0; w < nr_words(info) && claim->object < claim->end; w++) {
+		char *object = span->base + (size_t)w * 64 * info->size;
+		size_t nr = (size_t)(claim->end - claim->object);
+
+		if (~atomic_load_explicit(&span->free[w], memory_order_relaxed))
+			continue;
+		if (nr > 64)
+			nr = 64;
+		for (size_t i = 0; i < nr; i++, object += info->size)
+			*claim->object++ = object;
+		claim->by += claim_bits(span, w, ~0ull >> (64 - nr));
 	}
 }
 
